@@ -1,0 +1,1 @@
+"""What several rooms need from outside: the warehouse, MLflow, bundles, the object store."""

@@ -1,0 +1,62 @@
+"""Columns: what one field of a use case's table may hold."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from sluice.domain.frozen import Frozen, Name
+
+ColumnType = Literal["number", "integer", "boolean", "category", "timestamp"]
+
+#: The Postgres type that holds each column type.
+SQL_TYPES: dict[ColumnType, str] = {
+    "number": "double precision",
+    "integer": "bigint",
+    "boolean": "boolean",
+    "category": "text",
+    "timestamp": "timestamptz",
+}
+
+
+class Column(Frozen):
+    """One column of the source, and what it may hold.
+
+    A value outside these rules sends its row to quarantine on ingest and is refused by the endpoint.
+    """
+
+    name: Name
+    """The name in the warehouse, the model's inputs and the endpoint."""
+    header: str | None = None
+    """The name in the source's header where it differs; surrounding spaces never matter."""
+    type: ColumnType
+    role: Literal["feature", "id", "ignore"] = "feature"
+    """`feature` feeds the model; `id` identifies a row; `ignore` is kept in the warehouse only."""
+    unit: str | None = None
+    description: str = ""
+    range: tuple[float, float] | None = Field(default=None)
+    """Smallest and largest value allowed, both included; for `number` and `integer`."""
+    categories: tuple[str, ...] | None = Field(default=None)
+    """Every value a `category` column may take."""
+    nullable: bool = False
+    """Whether a missing value is allowed."""
+
+    @property
+    def source_header(self) -> str:
+        """The header this column is read from."""
+        return self.header if self.header is not None else self.name
+
+    @model_validator(mode="after")
+    def _rules_fit_the_type(self) -> Self:
+        if self.type == "category" and not self.categories:
+            raise ValueError(f"column {self.name!r} is a category: list its values under `categories`")
+        if self.type != "category" and self.categories:
+            raise ValueError(f"column {self.name!r} is a {self.type}: only a category has `categories`")
+        if self.range and self.type not in ("number", "integer"):
+            raise ValueError(f"column {self.name!r} is a {self.type}: only number and integer have a `range`")
+        if self.range and not self.range[0] <= self.range[1]:
+            raise ValueError(f"column {self.name!r}: the range {self.range} ends before it starts")
+        if self.type == "timestamp" and self.role == "feature":
+            raise ValueError(f"column {self.name!r}: a timestamp cannot feed the model; give it `role: ignore`")
+        return self

@@ -1,0 +1,120 @@
+"""The contract: what a release promises its callers, as written to `contract.json` in the bundle.
+
+The reader in `bentos/` shares no code with this module; `contract.schema.json` is generated from here and
+tested against both sides.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from sluice.domain.frozen import Frozen
+
+SCHEMA_VERSION = 1
+
+#: The files of a release bundle, beside `manifest.json` which holds their digests.
+BUNDLE_FILES = ("model.onnx", "contract.json", "golden.json", "reference.parquet")
+MANIFEST = "manifest.json"
+
+
+class Input(Frozen):
+    """One field of a request.
+
+    In the graph, numbers, integers and booleans are double tensors of shape (rows, 1) with NaN for missing;
+    categories are string tensors of shape (rows, 1) with "" for missing.
+    """
+
+    name: str
+    type: Literal["number", "integer", "boolean", "category"]
+    unit: str | None = None
+    description: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    categories: tuple[str, ...] | None = None
+    nullable: bool = False
+
+
+class Output(Frozen):
+    """What is predicted: the graph's `prediction`, a double tensor of shape (rows, 1), in `unit`."""
+
+    name: str
+    unit: str | None = None
+
+
+class Interval(Frozen):
+    """A split-conformal prediction interval: prediction ± half width covers `level` of new rows.
+
+    Source: Lei, G'Sell, Rinaldo, Tibshirani, Wasserman, "Distribution-Free Predictive Inference for
+    Regression", JASA 2018.
+    """
+
+    method: Literal["split_conformal"] = "split_conformal"
+    level: float = Field(gt=0, lt=1)
+    half_width: float = Field(ge=0)
+    minimum: float | None = None
+    """The target's declared range cuts the interval."""
+    maximum: float | None = None
+    coverage: float = Field(ge=0, le=1)
+    """Share of held-out rows that the interval covered."""
+
+
+class Limits(Frozen):
+    """What one request may hold."""
+
+    max_instances: int
+    missing: Literal["reject", "impute"]
+    unknown_fields: Literal["reject", "ignore"]
+    unseen_category: Literal["ignore", "reject"]
+
+
+class Lineage(Frozen):
+    """Where the release comes from."""
+
+    run_id: str
+    snapshot_id: str
+    spec_sha256: str
+    git_commit: str | None = None
+
+
+class Contract(Frozen):
+    """What a release promises."""
+
+    schema_version: Literal[1] = 1
+    use_case: str
+    title: str
+    description: str = ""
+    task: Literal["regression"]
+    family: str
+    inputs: tuple[Input, ...]
+    output: Output
+    interval: Interval | None = None
+    limits: Limits
+    example: dict[str, float | int | bool | str | None]
+    metrics: dict[str, float]
+    """Measured on held-out rows at training time."""
+    lineage: Lineage
+    libraries: dict[str, str]
+    runtime_sha256: str
+    """Digest of the serving code and its locked requirements; a service swaps only to its own."""
+    trained_at: str
+
+
+class Golden(Frozen):
+    """Raw inputs with the outputs the fitted model gave for them, for parity checks anywhere.
+
+    A prediction p agrees with the expected y when |p - y| <= relative * |y| + absolute.
+    """
+
+    relative: float = 1e-5
+    absolute: float = 1e-8
+    instances: tuple[dict[str, float | int | bool | str | None], ...]
+    predictions: tuple[float, ...]
+
+
+class Manifest(Frozen):
+    """The digests of the bundle's files; its own digest names the bundle."""
+
+    files: dict[str, str]
+    """File name -> sha256, hex."""

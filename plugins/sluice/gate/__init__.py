@@ -1,0 +1,1 @@
+"""Is the candidate good enough, and is it servable? Evidence in, decision out."""

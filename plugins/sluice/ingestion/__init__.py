@@ -1,0 +1,1 @@
+"""From a source to validated rows: sources, batches, quarantine, expectations, samples."""

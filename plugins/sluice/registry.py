@@ -1,0 +1,137 @@
+"""The registry: finds the use cases and says what is wrong with the broken ones.
+
+`python -m sluice.registry` prints one line per use case and exits with 1 when any is broken.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from sluice.domain.errors import SpecError
+from sluice.domain.use_case import UseCase
+
+SPEC_FILE = "use_case.yaml"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The use cases of a folder, and the errors of those that cannot be used."""
+
+    use_cases: tuple[UseCase, ...]
+    broken: tuple[SpecError, ...]
+
+    def get(self, name: str) -> UseCase:
+        """The use case of that name.
+
+        Raises:
+            SpecError: There is none, or its spec is broken.
+        """
+        for use_case in self.use_cases:
+            if use_case.name == name:
+                return use_case
+        for error in self.broken:
+            if Path(error.where.split(":")[0]).parent.name == name:
+                raise error
+        known = ", ".join(u.name for u in self.use_cases) or "none"
+        raise SpecError(f"there is no use case {name!r}", action=f"use one of: {known}")
+
+
+def find(folder: Path) -> Registry:
+    """Read every spec under a folder; a broken one never hides the others.
+
+    Args:
+        folder: Holds one sub-folder per use case, each with a `use_case.yaml`.
+    """
+    good: list[UseCase] = []
+    broken: list[SpecError] = []
+    for path in sorted(folder.glob(f"*/{SPEC_FILE}")):
+        try:
+            good.append(read(path))
+        except SpecError as error:
+            log.error("%s", error)
+            broken.append(error)
+    return Registry(tuple(good), tuple(broken))
+
+
+def read(path: Path) -> UseCase:
+    """Read one spec.
+
+    Raises:
+        SpecError: The file cannot be read or breaks a rule; says the line, the rule and the next step.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        document = yaml.safe_load(text)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SpecError(f"the spec cannot be read: {error}", str(path), "correct the YAML") from error
+    if not isinstance(document, dict):
+        raise SpecError("the spec is not a mapping", str(path), "start from another use case's spec")
+    try:
+        # As JSON, because a strict model takes a JSON list for a tuple and nothing else by guessing.
+        use_case = UseCase.model_validate_json(json.dumps(document, default=str))
+    except ValidationError as error:
+        raise _spec_error(path, node, error) from error
+    if use_case.name != path.parent.name:
+        raise SpecError(
+            f"the spec is named {use_case.name!r} but its folder {path.parent.name!r}",
+            f"{path}:{_line(node, ('name',))}",
+            "rename one of the two",
+        )
+    return use_case
+
+
+def _spec_error(path: Path, node: yaml.Node | None, error: ValidationError) -> SpecError:
+    rows = error.errors(include_url=False)
+    parts = [f"{'.'.join(map(str, row['loc'])) or 'spec'}: {row['msg']}" for row in rows]
+    line = _line(node, rows[0]["loc"])
+    return SpecError(
+        "; ".join(parts), f"{path}:{line}", "correct it; editors complete the file by include/use_cases/schema.json"
+    )
+
+
+def _line(node: yaml.Node | None, location: tuple[Any, ...]) -> int:
+    """The line of the deepest part of a location that the file has."""
+    if node is None:
+        return 1
+    line = node.start_mark.line + 1
+    for part in location:
+        child: yaml.Node | None = None
+        if isinstance(node, yaml.MappingNode):
+            child = next((v for k, v in node.value if k.value == str(part)), None)
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            child = node.value[part]
+        if child is None:
+            continue
+        node, line = child, child.start_mark.line + 1
+    return line
+
+
+def main() -> int:
+    """Report on every use case; 1 when any is broken."""
+    from sluice.settings import settings
+
+    log.addHandler(logging.NullHandler())  # the errors are printed below
+    registry = find(settings().use_cases)
+    for use_case in registry.use_cases:
+        print(f"ok      {use_case.name}: {use_case.title}")
+    for error in registry.broken:
+        print(f"broken  {error}", file=sys.stderr)
+    if not registry.use_cases and not registry.broken:
+        print(f"no use case under {settings().use_cases}", file=sys.stderr)
+        return 1
+    return 1 if registry.broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

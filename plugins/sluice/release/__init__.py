@@ -1,0 +1,1 @@
+"""From a promoted candidate to what serves: bento, deployments."""

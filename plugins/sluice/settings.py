@@ -1,0 +1,47 @@
+"""Settings: the only reader of the environment."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from pydantic import AliasChoices, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+class Settings(BaseSettings):
+    """Where everything is. Every field is an environment variable of the same name with the prefix `SLUICE_`."""
+
+    model_config = SettingsConfigDict(env_prefix="SLUICE_", frozen=True, extra="ignore")
+
+    use_cases: Path = REPOSITORY / "include" / "use_cases"
+    """Folder of use-case folders."""
+    sql: Path = REPOSITORY / "include" / "sql"
+    service: Path = REPOSITORY / "bentos" / "tabular"
+    """The source of the serving code."""
+    warehouse_dsn: str = "postgresql://sluice@127.0.0.1:5432/warehouse"
+    optuna_dsn: str = "postgresql://sluice@127.0.0.1:5432/optuna"
+    tracking_uri: str = Field(
+        default="http://127.0.0.1:5000",
+        validation_alias=AliasChoices("MLFLOW_TRACKING_URI", "tracking_uri"),
+    )
+    object_store: str = (REPOSITORY / "var" / "store").as_uri()
+    """Root of the object store, as a URL."""
+    bento_store: Path = REPOSITORY / "var" / "bentoml"
+    """BENTOML_HOME of the builds."""
+    alerts_from: str = "sluice@localhost"
+    alerts_to: str = "ops@localhost"
+    """Who hears of what no use case owns: broken specs, import errors."""
+    airflow_url: str = Field(
+        default="http://127.0.0.1:8080",
+        validation_alias=AliasChoices("AIRFLOW__API__BASE_URL", "airflow_url"),
+    )
+    """Base of the links in alerts."""
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return Settings()

@@ -1,0 +1,1 @@
+"""From validated rows to a candidate: snapshots, features, families, search, graph, intervals."""

@@ -1,0 +1,1 @@
+"""Pages shown inside Airflow's UI."""
