@@ -39,11 +39,21 @@ CREATE TABLE IF NOT EXISTS ml.snapshots (
     uri text NOT NULL,
     sha256 text NOT NULL,
     rows bigint NOT NULL,
+    available_rows bigint NOT NULL,
     train_rows bigint NOT NULL,
     calibration_rows bigint NOT NULL,
     test_rows bigint NOT NULL,
     batch_ids bigint [] NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE TABLE IF NOT EXISTS ml.evidence (
+    dag_run_id text NOT NULL,
+    use_case text NOT NULL,
+    blessing text NOT NULL CHECK (blessing IN ('good_enough', 'servable')),
+    evidence jsonb NOT NULL,
+    gathered_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (use_case, dag_run_id, blessing)
 );
 
 CREATE TABLE IF NOT EXISTS ml.decisions (
@@ -56,7 +66,8 @@ CREATE TABLE IF NOT EXISTS ml.decisions (
     message text NOT NULL,
     evidence jsonb NOT NULL,
     dag_run_id text NOT NULL,
-    decided_at timestamptz NOT NULL DEFAULT now()
+    decided_at timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (use_case, dag_run_id)
 );
 
 CREATE TABLE IF NOT EXISTS ml.releases (
@@ -77,7 +88,7 @@ CREATE TABLE IF NOT EXISTS ml.deployments (
     use_case text NOT NULL,
     from_version bigint,
     to_version bigint NOT NULL,
-    decision_id bigint REFERENCES ml.decisions (decision_id),
+    decision_id bigint UNIQUE REFERENCES ml.decisions (decision_id),
     actor text NOT NULL,
     reason text NOT NULL,
     deployed_at timestamptz NOT NULL DEFAULT now()

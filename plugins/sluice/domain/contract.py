@@ -75,6 +75,10 @@ class Lineage(Frozen):
     run_id: str
     snapshot_id: str
     spec_sha256: str
+    test_share: float
+    """Share of rows that were kept out of training."""
+    identity: tuple[str, ...]
+    """Columns whose hash decided which rows those were."""
     git_commit: str | None = None
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal, Self
+
+from pydantic import model_validator
 
 from sluice.domain.frozen import Frozen
 
 Verdict = Literal["pass", "fail", "unknown"]
+Blessing = Literal["good_enough", "servable"]
 
 
 class Check(Frozen):
@@ -25,26 +27,38 @@ class Check(Frozen):
     limit: str | None = None
     interval: tuple[float, float] | None = None
 
+    @model_validator(mode="after")
+    def _a_pass_has_a_finite_value(self) -> Self:
+        numbers = [n for n in (self.value, *(self.interval or ())) if n is not None]
+        if self.verdict == "pass" and not all(math.isfinite(n) for n in numbers):
+            raise ValueError(f"{self.code} cannot pass with {numbers}")
+        return self
 
-class Evidence(Frozen):
-    """Everything the gate judged about one exact version of one bundle."""
+
+class Subject(Frozen):
+    """What exactly was judged: one version of one bundle, against one champion."""
 
     use_case: str
     version: int
     bundle_sha256: str
-    snapshot_id: str
-    champion_version: int | None = None
-    champion_bundle_sha256: str | None = None
-    test_rows: int
-    metrics: dict[str, float]
-    champion_metrics: dict[str, float] = {}
+    champion_version: int | None
+    champion_bundle_sha256: str | None
+
+
+class Evidence(Frozen):
+    """What one blessing looked at."""
+
+    subject: Subject
+    blessing: Blessing
     checks: tuple[Check, ...]
+    metrics: dict[str, float] = {}
+    champion_metrics: dict[str, float] = {}
+    test_rows: int | None = None
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Decision:
-    """What the gate decided, as a stable code and a sentence.
+class Decision(Frozen):
+    """What the gate decided.
 
     `code` is `promote`, `reject:<check>` or `undecided:<check>`.
     """
@@ -58,50 +72,48 @@ class Decision:
         return self.code == "promote"
 
 
-def decide(checks: tuple[Check, ...], required: frozenset[str]) -> Decision:
-    """Judge the evidence: every required check must be there, and every check must pass.
-
-    A failed check outweighs one that could not tell, because more evidence cannot mend it.
-
-    Args:
-        checks: What was looked at.
-        required: Codes that must be among them; one that is absent counts as `unknown`.
-    """
-    failed = [c for c in checks if c.verdict == "fail"]
-    if failed:
-        return Decision(f"reject:{failed[0].code}", "; ".join(c.message for c in failed))
-    unknown = [c for c in checks if c.verdict != "pass"]
-    if unknown:
-        return Decision(f"undecided:{unknown[0].code}", "; ".join(c.message for c in unknown))
-    missing = sorted(required - {c.code for c in checks})
-    if missing or not checks:
-        code = missing[0] if missing else "no_evidence"
-        return Decision(f"undecided:{code}", f"there is no evidence for: {', '.join(missing) or 'anything'}")
-    return Decision("promote", f"all {len(checks)} checks passed")
-
-
-def bounded(code: str, value: float, minimum: float | None, maximum: float | None, what: str) -> Check:
+def bounded(code: str, value: float, what: str, minimum: float | None = None, maximum: float | None = None) -> Check:
     """Check that a number lies within its bounds; NaN and infinity are `unknown`.
 
     Args:
         code: The check's code.
         value: The number.
-        minimum: Smallest value that passes, or None.
-        maximum: Largest value that passes, or None.
         what: How the number is called in the message.
+        minimum: Smallest value that passes.
+        maximum: Largest value that passes.
     """
     sides = [f">= {minimum:g}" if minimum is not None else "", f"<= {maximum:g}" if maximum is not None else ""]
-    limit = " and ".join(s for s in sides if s)
+    limit = " and ".join(side for side in sides if side)
     if not math.isfinite(value):
-        return Check(code=code, verdict="unknown", message=f"{what} is {value}, not a number to judge", limit=limit)
+        return Check(code=code, verdict="unknown", message=f"{what} is {value}, which cannot be judged", limit=limit)
     ok = (minimum is None or value >= minimum) and (maximum is None or value <= maximum)
-    verdict: Verdict = "pass" if ok else "fail"
-    relation = "meets" if ok else "misses"
-    return Check(
-        code=code, verdict=verdict, message=f"{what} {value:.6g} {relation} {limit}", value=value, limit=limit
-    )
+    message = f"{what} {value:.6g} {'meets' if ok else 'misses'} {limit}"
+    return Check(code=code, verdict="pass" if ok else "fail", message=message, value=value, limit=limit)
 
 
-def as_json(value: Frozen) -> dict[str, Any]:
-    """A frozen value as plain JSON types, for a jsonb column."""
-    return value.model_dump(mode="json")
+def decide(subject: Subject, evidence: tuple[Evidence, ...]) -> Decision:
+    """Judge the evidence: both blessings are needed, about this very subject, and every check must pass.
+
+    A failed check outweighs what could not be told, because more evidence cannot mend it.
+
+    Args:
+        subject: What would be promoted.
+        evidence: What was gathered; anything about another subject counts for nothing.
+    """
+    own = [e for e in evidence if e.subject == subject]
+    checks = [check for e in own for check in e.checks]
+    failed = [c for c in checks if c.verdict == "fail"]
+    if failed:
+        return Decision(code=f"reject:{failed[0].code}", message="; ".join(c.message for c in failed))
+    if len(own) < len(evidence):
+        message = "evidence is about another version or another champion; promote again"
+        return Decision(code="undecided:stale_evidence", message=message)
+    blessings: tuple[Blessing, ...] = ("good_enough", "servable")
+    for blessing in blessings:
+        if not any(e.blessing == blessing and e.checks for e in own):
+            message = f"there is no evidence that version {subject.version} is {blessing.replace('_', ' ')}"
+            return Decision(code=f"undecided:no_evidence.{blessing}", message=message)
+    unknown = [c for c in checks if c.verdict != "pass"]
+    if unknown:
+        return Decision(code=f"undecided:{unknown[0].code}", message="; ".join(c.message for c in unknown))
+    return Decision(code="promote", message=f"all {len(checks)} checks passed")

@@ -1,0 +1,4 @@
+SELECT evidence
+FROM ml.evidence
+WHERE use_case = %(use_case)s AND dag_run_id = %(dag_run_id)s
+ORDER BY blessing

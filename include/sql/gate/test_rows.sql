@@ -1,0 +1,6 @@
+SELECT
+    {columns},
+    _identity
+FROM {view}
+WHERE _part = 'test'
+ORDER BY _batch_id, _row

@@ -1,0 +1,254 @@
+"""Bundles: release bundles written, verified and scored. The folder is the seam between training and serving."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from sluice.domain.contract import BUNDLE_FILES, MANIFEST, Contract, Golden, Manifest
+from sluice.domain.errors import BundleError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Vector = np.ndarray[tuple[int], np.dtype[np.float64]]
+Instance = Mapping[str, float | int | bool | str | None]
+
+#: Rows scored at once; bounds the memory, not the answer.
+_CHUNK = 100_000
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A model as one ONNX graph.
+
+    Attributes:
+        model: The bytes of `model.onnx`.
+    """
+
+    model: bytes
+
+    @cached_property
+    def _session(self) -> Any:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        return onnxruntime.InferenceSession(self.model, options, providers=["CPUExecutionProvider"])
+
+    def predict(self, frame: pd.DataFrame) -> Vector:
+        """Score raw rows.
+
+        Args:
+            frame: Holds at least the graph's inputs as columns; a missing value is NaN or None.
+
+        Returns:
+            Shape (rows,), in the target's unit.
+
+        Raises:
+            BundleError: A column that the graph needs is not there.
+        """
+        inputs = self._session.get_inputs()
+        absent = [i.name for i in inputs if i.name not in frame.columns]
+        if absent:
+            raise BundleError(
+                f"the rows lack {absent[0]!r}, which the model needs", action="score validated rows"
+            )
+        feeds = {
+            i.name: (texts if i.type == "tensor(string)" else doubles)(frame[i.name]).reshape(-1, 1)
+            for i in inputs
+        }
+        answer = np.empty(len(frame), dtype=np.float64)
+        for start in range(0, len(frame), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            (scored,) = self._session.run(["prediction"], {name: rows[part] for name, rows in feeds.items()})
+            answer[part] = scored[:, 0]
+        return answer
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A release bundle whose every digest was verified.
+
+    Attributes:
+        folder: Where it is.
+        sha256: Hex digest of its manifest; names the bundle.
+        manifest: The digests of its files.
+        contract: What it promises.
+        golden: Raw inputs with the outputs that are expected.
+    """
+
+    folder: Path
+    sha256: str
+    manifest: Manifest
+    contract: Contract
+    golden: Golden
+
+    @property
+    def model_sha256(self) -> str:
+        """Hex digest of the graph alone: the same for two trainings that learned the same."""
+        return self.manifest.files["model.onnx"]
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The model, loaded once."""
+        return Graph((self.folder / "model.onnx").read_bytes())
+
+    def reference(self) -> pd.DataFrame:
+        """Training rows that drift checks compare with: inputs, target and `prediction`."""
+        import pandas as pd
+
+        return pd.read_parquet(self.folder / "reference.parquet")
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How well a graph agrees with the outputs expected of it.
+
+    Attributes:
+        excess: Largest |p - y| / (relative * |y| + absolute) over the rows; NaN where an answer is not a number.
+        rows: How many rows were compared.
+    """
+
+    excess: float
+    rows: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether every answer is within its tolerance."""
+        return self.rows > 0 and self.excess <= 1
+
+
+def write(folder: Path, model: bytes, contract: Contract, golden: Golden, reference: pd.DataFrame) -> Bundle:
+    """Write a bundle and read it back.
+
+    Args:
+        folder: Made if it is not there; what else it holds stays.
+        model: The graph.
+        contract: What the release promises.
+        golden: Raw inputs with expected outputs.
+        reference: As `Bundle.reference` returns it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.onnx").write_bytes(model)
+    (folder / "contract.json").write_text(contract.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    (folder / "golden.json").write_text(golden.model_dump_json() + "\n", encoding="utf-8")
+    reference.to_parquet(folder / "reference.parquet", index=False)
+    manifest = Manifest(files={name: digest((folder / name).read_bytes()) for name in BUNDLE_FILES})
+    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    return read(folder)
+
+
+def read(folder: Path) -> Bundle:
+    """Read a bundle and verify every digest.
+
+    Raises:
+        BundleError: A file is missing, altered, or does not say what it must.
+    """
+    sealed = _content(folder, MANIFEST)
+    try:
+        manifest = Manifest.model_validate_json(sealed)
+        if sorted(manifest.files) != sorted(BUNDLE_FILES):
+            raise BundleError(
+                f"the manifest lists {', '.join(sorted(manifest.files)) or 'nothing'}",
+                str(folder / MANIFEST),
+                f"a bundle holds {', '.join(BUNDLE_FILES)}; train again",
+            )
+        for name in BUNDLE_FILES:
+            if digest(_content(folder, name)) != manifest.files[name]:
+                raise BundleError("a file of the bundle was altered", str(folder / name), "fetch it anew")
+        contract = Contract.model_validate_json(_content(folder, "contract.json"))
+        golden = Golden.model_validate_json(_content(folder, "golden.json"))
+    except ValidationError as error:
+        raise BundleError(
+            f"the bundle does not say what it must: {error}", str(folder), "train again"
+        ) from error
+    if len(golden.instances) != len(golden.predictions):
+        raise BundleError(
+            "golden rows and their outputs differ in number", str(folder / "golden.json"), "train again"
+        )
+    return Bundle(folder, digest(sealed), manifest, contract, golden)
+
+
+def score(bundle: Bundle, frame: pd.DataFrame) -> Vector:
+    """Score raw rows; see `Graph.predict`."""
+    return bundle.graph.predict(frame)
+
+
+def parity(bundle: Bundle) -> Parity:
+    """Compare a bundle's graph with its golden rows."""
+    golden = bundle.golden
+    predicted = score(bundle, frame(golden.instances, (i.name for i in bundle.contract.inputs)))
+    return agreement(np.asarray(golden.predictions), predicted, golden.relative, golden.absolute)
+
+
+def agreement(expected: Vector, predicted: Vector, relative: float, absolute: float) -> Parity:
+    """Compare answers with what was expected of them.
+
+    Args:
+        expected: Shape (rows,).
+        predicted: Shape (rows,).
+        relative: Tolerance as a share of the expected value.
+        absolute: Tolerance in the target's unit.
+    """
+    # The same infinity on both sides agrees, although the difference is no number.
+    with np.errstate(invalid="ignore"):
+        gap = np.where(expected == predicted, 0.0, np.abs(predicted - expected))
+        excess = gap / (relative * np.abs(expected) + absolute)
+    # `max` keeps a NaN, so that an answer that is no number never agrees.
+    return Parity(float(excess.max()) if len(excess) else float("nan"), len(excess))
+
+
+def frame(instances: Iterable[Instance], columns: Iterable[str]) -> pd.DataFrame:
+    """Instances as the raw rows that `score` takes."""
+    import pandas as pd
+
+    return pd.DataFrame.from_records([dict(i) for i in instances], columns=list(columns))
+
+
+def doubles(values: pd.Series[Any]) -> Vector:
+    """Numbers, integers or booleans as doubles, NaN for missing."""
+    return values.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def texts(values: pd.Series[Any]) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
+    """Categories as strings, "" for missing."""
+    return values.astype(object).where(values.notna(), "").astype(str).to_numpy(dtype=object)
+
+
+def digest(content: bytes) -> str:
+    """Sha256, hex."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def runtime_sha256(service: Path) -> str:
+    """Digest of the serving code and its locked requirements; a running service computes the same of itself.
+
+    Args:
+        service: Folder of the serving code: every `*.py` at its top, `requirements.txt`, `contract.schema.json`.
+    """
+    names = sorted(
+        [path.name for path in service.glob("*.py")] + ["contract.schema.json", "requirements.txt"]
+    )
+    runtime = hashlib.sha256()
+    for name in names:
+        runtime.update(name.encode() + b"\0" + hashlib.sha256(_content(service, name)).digest())
+    return runtime.hexdigest()
+
+
+def _content(folder: Path, name: str) -> bytes:
+    try:
+        return (folder / name).read_bytes()
+    except OSError as error:
+        raise BundleError(
+            f"{name} cannot be read: {error.strerror}", str(folder / name), "fetch it anew"
+        ) from error

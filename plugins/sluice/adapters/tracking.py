@@ -1,0 +1,159 @@
+"""The model registry: versions, aliases and their bundles, over MLflow's client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from sluice.domain.errors import StateError, TransientError
+
+Alias = Literal["candidate", "champion"]
+
+#: Where a run keeps the release bundle.
+BUNDLE_PATH = "bundle"
+
+
+@dataclass(frozen=True)
+class Version:
+    """A registered model version."""
+
+    use_case: str
+    number: int
+    run_id: str
+    tags: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """An MLflow server.
+
+    Attributes:
+        uri: Its address, `http://host:port`.
+    """
+
+    uri: str
+
+    @cached_property
+    def client(self) -> Any:
+        """MLflow's own client."""
+        # Local: MLflow takes seconds to import.
+        from mlflow import MlflowClient
+
+        return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+
+    def register(self, use_case: str, run_id: str, tags: dict[str, str], description: str) -> Version:
+        """Register a run's bundle as the next version; a run that is registered already keeps its version.
+
+        Args:
+            use_case: Name of the registered model.
+            run_id: The run that holds the bundle.
+            tags: Kept on the version.
+            description: Markdown, shown on the version's page.
+        """
+        with self.answers():
+            from mlflow.exceptions import RestException
+
+            try:
+                self.client.create_registered_model(use_case)
+            except RestException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+            for known in self.client.search_model_versions(f"name='{use_case}'"):
+                if known.run_id == run_id:
+                    return self.version(use_case, int(known.version))
+            made = self.client.create_model_version(
+                use_case, f"runs:/{run_id}/{BUNDLE_PATH}", run_id, tags=tags, description=description
+            )
+            return Version(use_case, int(made.version), run_id, tags)
+
+    def version(self, use_case: str, number: int) -> Version:
+        """A version by its number.
+
+        Raises:
+            StateError: There is no such version.
+        """
+        from mlflow.exceptions import RestException
+
+        with self.answers():
+            try:
+                found = self.client.get_model_version(use_case, str(number))
+            except RestException as error:
+                if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                    raise
+                raise StateError(f"{use_case} has no version {number}", self.uri, "pick one it has") from error
+            return Version(use_case, number, found.run_id, dict(found.tags))
+
+    def aliased(self, use_case: str, alias: Alias) -> Version | None:
+        """The version an alias points to; None where the registry says that there is none."""
+        from mlflow.exceptions import RestException
+
+        with self.answers():
+            try:
+                found = self.client.get_model_version_by_alias(use_case, alias)
+            except RestException as error:
+                # MLflow has no error code of its own for a known model without the alias.
+                if error.error_code == "RESOURCE_DOES_NOT_EXIST" or "alias" in str(error).lower():
+                    return None
+                raise
+            return Version(use_case, int(found.version), found.run_id, dict(found.tags))
+
+    def point(self, use_case: str, alias: Alias, number: int) -> None:
+        """Let an alias point to a version."""
+        with self.answers():
+            self.client.set_registered_model_alias(use_case, alias, str(number))
+
+    def tag(self, version: Version, tags: dict[str, str]) -> None:
+        """Add tags to a version."""
+        with self.answers():
+            for key, value in tags.items():
+                self.client.set_model_version_tag(version.use_case, str(version.number), key, value)
+
+    def download_bundle(self, version: Version, folder: Path) -> Path:
+        """Copy a version's bundle into a local folder and return the bundle's own folder."""
+        from mlflow.artifacts import download_artifacts
+
+        with self.answers():
+            folder.mkdir(parents=True, exist_ok=True)
+            return Path(
+                download_artifacts(
+                    run_id=version.run_id,
+                    artifact_path=BUNDLE_PATH,
+                    dst_path=str(folder),
+                    tracking_uri=self.uri,
+                )
+            )
+
+    def attach(self, run_id: str, file: Path, artifact_path: str) -> None:
+        """Add a file to a run's artifacts."""
+        with self.answers():
+            self.client.log_artifact(run_id, str(file), artifact_path)
+
+    def measure(self, run_id: str, metrics: dict[str, float]) -> None:
+        """Add metrics to a run."""
+        with self.answers():
+            for key, value in metrics.items():
+                self.client.log_metric(run_id, key, value)
+
+    def run_url(self, run_id: str) -> str:
+        """The page of a run."""
+        with self.answers():
+            run = self.client.get_run(run_id)
+        return f"{self.uri}/#/experiments/{run.info.experiment_id}/runs/{run_id}"
+
+    @contextmanager
+    def answers(self) -> Iterator[None]:
+        """Tell a server that does not answer apart from one that says no."""
+        from mlflow.exceptions import MlflowException, RestException
+
+        try:
+            yield
+        except RestException as error:
+            if error.get_http_status_code() < 500:
+                raise StateError(f"the model registry refuses: {error}", self.uri, "see its log") from error
+            raise TransientError(f"the model registry failed: {error}", self.uri, "see its log") from error
+        except (MlflowException, OSError) as error:
+            raise TransientError(f"the model registry does not answer: {error}", self.uri, "start it") from error

@@ -1,0 +1,81 @@
+"""Steps: what every task and every DAG of Sluice has in common."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, ParamSpec, TypeVar
+
+from airflow.sdk import CronTriggerTimetable, task
+from airflow.sdk.exceptions import AirflowFailException
+
+from sluice.domain.errors import TerminalError
+from sluice.domain.use_case import UseCase
+from sluice.orchestration import alerts as alerting
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+DOCS = "The runbook is docs/operations.md."
+
+
+def step(function: Callable[..., Any], *, minutes: float, **options: Any) -> Callable[..., Any]:
+    """A task from a function: terminal errors fail at once, everything else is retried.
+
+    Args:
+        function: What the task does; its name is the task's id.
+        minutes: After which it is stopped.
+        **options: Passed to Airflow's `task`.
+    """
+    return task(execution_timeout=timedelta(minutes=minutes), **options)(failing_at_once(function))
+
+
+def failing_at_once(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """The one place where a terminal error tells Airflow not to try again."""
+
+    @functools.wraps(function)
+    def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        try:
+            return function(*args, **kwargs)
+        except TerminalError as error:
+            raise AirflowFailException(str(error)) from error
+
+    return run
+
+
+def common(use_case: UseCase, stage: str, doc: str, hours: float) -> dict[str, Any]:
+    """What the DAGs of every stage share.
+
+    Args:
+        use_case: Whose DAG it is.
+        stage: The stage's verb: ingest, train, promote, monitor.
+        doc: Markdown shown in the UI.
+        hours: After which a run has failed.
+    """
+    alerts = alerting.alerts(use_case, stage)
+    return {
+        "dag_id": f"{use_case.name}_{stage}",
+        "dag_display_name": f"{use_case.title}: {stage}",
+        "description": doc.strip().splitlines()[0],
+        "doc_md": f"{doc.strip()}\n\n{DOCS}",
+        "start_date": START,
+        "catchup": False,
+        "max_active_runs": 1,
+        "dagrun_timeout": timedelta(hours=hours),
+        "tags": ["sluice", use_case.name, stage],
+        "default_args": {
+            "owner": use_case.owner.name,
+            "retries": 2,
+            "retry_delay": timedelta(seconds=5),
+            "retry_exponential_backoff": 2.0,
+            "on_failure_callback": alerts.task,
+        },
+        "on_failure_callback": alerts.run,
+    }
+
+
+def cron(expression: str | None) -> CronTriggerTimetable | None:
+    """A schedule in UTC, or none."""
+    return CronTriggerTimetable(expression, timezone="UTC") if expression else None

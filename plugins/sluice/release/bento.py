@@ -1,0 +1,81 @@
+"""The bento: the serving code and one bundle, built into one versioned folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import yaml
+
+from sluice.adapters.bundles import Bundle
+from sluice.domain.errors import ReleaseError
+from sluice.domain.release import Release
+
+#: What the image is made of when one is built; serving's locked requirements and nothing else.
+BENTOFILE = {
+    "service": "tabular.service:Tabular",
+    "include": ["tabular/**", "bundle/**"],
+    "exclude": ["**/__pycache__/**"],
+    "python": {"requirements_txt": "tabular/requirements.txt", "lock_packages": False},
+    "docker": {"base_image": "python:3.11-slim"},
+}
+BUILD_SECONDS = 300
+
+
+def build(service: Path, bundle: Bundle, version: int, home: Path) -> Release:
+    """Build the bento of a model version; building it again finds it built.
+
+    Args:
+        service: Folder of the serving code.
+        bundle: The verified bundle that is baked in.
+        version: The model version it is.
+        home: The bento store (`BENTOML_HOME`).
+
+    Raises:
+        ReleaseError: BentoML refuses to build it.
+    """
+    contract = bundle.contract
+    tag = f"{contract.use_case}:v{version}-{bundle.sha256[:12]}"
+    name, _, label = tag.partition(":")
+    path = home / "bentos" / name / label
+    if not (path / "bento.yaml").is_file():
+        with tempfile.TemporaryDirectory(prefix="sluice-bento-") as folder:
+            context = Path(folder)
+            shutil.copytree(service, context / "tabular", ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(bundle.folder, context / "bundle")
+            (context / "bundle" / "release.json").write_text(json.dumps({"version": version, "bento": tag}))
+            (context / "bentofile.yaml").write_text(yaml.safe_dump(BENTOFILE | {"labels": {"version": str(version)}}))
+            _bentoml(["build", "--name", name, "--version", label, str(context)], home)
+        if not (path / "bento.yaml").is_file():
+            raise ReleaseError("BentoML built no bento", str(path), "see the task's log")
+    return Release(
+        use_case=contract.use_case,
+        version=version,
+        bundle_sha256=bundle.sha256,
+        runtime_sha256=contract.runtime_sha256,
+        run_id=contract.lineage.run_id,
+        snapshot_id=contract.lineage.snapshot_id,
+        bento=tag,
+        bento_path=str(path),
+    )
+
+
+def _bentoml(arguments: list[str], home: Path) -> None:
+    # A process of its own: BentoML reads its home once, at import, for the whole process.
+    environment = os.environ | {"BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "true"}
+    home.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "bentoml", *arguments]
+    try:
+        done = subprocess.run(  # noqa: S603  every argument is ours
+            command, env=environment, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ReleaseError(f"`bentoml build` took over {BUILD_SECONDS} s", action="see the task's log") from error
+    if done.returncode != 0:
+        tail = (done.stderr or done.stdout)[-2000:]
+        raise ReleaseError(f"`bentoml build` failed: {tail}", action="mend the serving code or its requirements")

@@ -1,0 +1,124 @@
+"""Deployments: what serves, since when, by whom and why; and the move from one release to the next."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from sluice.adapters.objects import ObjectStore
+from sluice.adapters.tracking import Tracking
+from sluice.adapters.warehouse import fetch
+from sluice.domain.errors import StateError, TransientError
+from sluice.domain.release import Release
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sluice.adapters.warehouse import Warehouse
+
+#: A heartbeat older than this says nothing about its replica.
+FRESH = timedelta(seconds=10)
+
+
+@dataclass(frozen=True)
+class Order:
+    """A move that was decided.
+
+    Attributes:
+        release: What shall serve.
+        from_version: What serves until then; None for the first release.
+        decision_id: The decision behind it; None where there was none.
+        actor: Who ordered it.
+        reason: Why.
+    """
+
+    release: Release
+    from_version: int | None
+    decision_id: int | None
+    actor: str
+    reason: str
+
+
+def publish(warehouse: Warehouse, store: ObjectStore, release: Release, bundle_folder: Path) -> None:
+    """Put a release where any replica finds it, and into the ledger; doing it again changes nothing."""
+    url = store.put_folder(bundle_folder, f"releases/{release.use_case}/{release.version}")
+    warehouse.execute(
+        warehouse.statement("release/publish"),
+        {
+            "use_case": release.use_case,
+            "version": release.version,
+            "bundle_sha256": release.bundle_sha256,
+            "runtime_sha256": release.runtime_sha256,
+            "run_id": release.run_id,
+            "snapshot_id": release.snapshot_id,
+            "bento": release.bento,
+            "uri": url,
+        },
+    )
+
+
+def deploy(warehouse: Warehouse, tracking: Tracking, store: ObjectStore, order: Order) -> int:
+    """Make a published release the champion, and return the ledger's row.
+
+    One at a time per use case. The registry's alias is what serving follows; the object store's copy is what
+    it falls back to. The ledger's row is written with them or, after a crash in between, by the next attempt.
+
+    Raises:
+        StateError: The champion is no longer the one that the decision compared with.
+    """
+    release = order.release
+    with warehouse.transaction() as connection:
+        fetch(connection, warehouse.statement("release/lock"), {"use_case": release.use_case})
+        champion = tracking.aliased(release.use_case, "champion")
+        now = champion.number if champion else None
+        if now not in (order.from_version, release.version):
+            raise StateError(
+                f"version {now} became champion of {release.use_case} while version {release.version} was judged "
+                f"against {order.from_version}",
+                "the champion's alias",
+                "promote again, so that it is judged against the champion of today",
+            )
+        [row] = fetch(
+            connection,
+            warehouse.statement("release/deploy"),
+            {
+                "use_case": release.use_case,
+                "from_version": order.from_version,
+                "to_version": release.version,
+                "decision_id": order.decision_id,
+                "actor": order.actor,
+                "reason": order.reason,
+            },
+        )
+        pointer = {"version": release.version, "bento": release.bento, "bundle_sha256": release.bundle_sha256}
+        store.write_bytes(f"releases/{release.use_case}/champion.json", json.dumps(pointer).encode())
+        tracking.point(release.use_case, "champion", release.version)
+    return int(row["deployment_id"])
+
+
+def await_live(warehouse: Warehouse, release: Release, timeout: timedelta) -> int:
+    """Wait until every replica with a fresh heartbeat serves a release, and return how many do.
+
+    Raises:
+        TransientError: They did not in time, or no replica has a fresh heartbeat: that is "could not tell".
+    """
+    deadline = time.monotonic() + timeout.total_seconds()
+    while True:
+        rows = warehouse.rows(
+            warehouse.statement("release/replicas"), {"use_case": release.use_case, "fresh": FRESH}
+        )
+        if rows and all(row["version"] == release.version for row in rows):
+            return len(rows)
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.2)
+    seen = ", ".join(f"{r['host']}/{r['pid']} serves {r['version']} ({r['reason']})" for r in rows)
+    raise TransientError(
+        f"version {release.version} is the champion but not live everywhere after {timeout}: "
+        + (seen or "no replica has a fresh heartbeat"),
+        "serving.replicas",
+        "look at the serving log; replicas follow the champion as soon as they can",
+    )

@@ -1,0 +1,133 @@
+"""Real services for every test: one Postgres server per session, one migrated database per module."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import psycopg2
+import pytest
+from local import postgres
+from psycopg2 import sql
+
+from sluice import registry
+from sluice.adapters.migrations import migrate
+from sluice.adapters.warehouse import Warehouse
+from sluice.domain.use_case import UseCase
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+STATEMENTS = REPOSITORY / "include" / "sql"
+PASSWORD = "only-for-tests"
+DATABASES = count(1)
+
+
+def real_data_folder() -> Path:
+    """Where the public data sets are, if they are anywhere."""
+    return Path(os.environ.get("SLUICE_REAL_DATA", REPOSITORY.parent / "shared" / "data"))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect, rather than skip, what needs data that is not here."""
+    if real_data_folder().is_dir():
+        return
+    absent = [item for item in items if item.get_closest_marker("real_data")]
+    if absent:
+        config.hook.pytest_deselected(items=absent)
+        items[:] = [item for item in items if item not in absent]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A skipped test is a failed one: what cannot run here must be selected by a marker."""
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped: {report.longrepr}"
+    return report
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of the public data sets."""
+    return real_data_folder()
+
+
+@pytest.fixture(scope="session")
+def use_cases() -> tuple[UseCase, ...]:
+    """Every use case that ships."""
+    return registry.find(REPOSITORY / "include" / "use_cases").use_cases
+
+
+@pytest.fixture(scope="session")
+def housing() -> UseCase:
+    """The use case that most examples speak of."""
+    return registry.find(REPOSITORY / "include" / "use_cases").get("housing")
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running Postgres server."""
+
+    port: int
+
+    def dsn(self, database: str) -> str:
+        """The address of one of its databases."""
+        return postgres.dsn(self.port, PASSWORD, database)
+
+    def create(self, database: str, template: str = "template1") -> str:
+        """Create a database and return its address."""
+        connection = psycopg2.connect(self.dsn("postgres"))
+        try:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                names = {"name": sql.Identifier(database), "template": sql.Identifier(template)}
+                cursor.execute(sql.SQL("CREATE DATABASE {name} TEMPLATE {template}").format(**names))
+        finally:
+            connection.close()
+        return self.dsn(database)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A Postgres server of this session, with a migrated database named `migrated` as template."""
+    folder = tmp_path_factory.mktemp("postgres")
+    cluster = postgres.locate(folder / "data")
+    postgres.initialise(cluster, PASSWORD)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with (folder / "server.log").open("wb") as log:
+        process = subprocess.Popen(cluster.command(port), stdout=log, stderr=log, cwd="/")
+    server = Server(port)
+    try:
+        _wait(server)
+        migrate(server.create("migrated"), STATEMENTS / "migrations")
+        yield server
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _wait(server: Server) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            psycopg2.connect(server.dsn("postgres")).close()
+        except psycopg2.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+        else:
+            return
+
+
+@pytest.fixture(scope="module")
+def warehouse(postgres_server: Server) -> Warehouse:
+    """An empty warehouse with all platform tables, of this module alone."""
+    return Warehouse(postgres_server.create(f"warehouse_{next(DATABASES)}", "migrated"), STATEMENTS)

@@ -1,0 +1,76 @@
+"""Nothing is promoted but by complete, passing evidence about exactly what would be promoted."""
+
+import math
+
+import pytest
+from pydantic import ValidationError
+
+from sluice.domain.evidence import Check, Evidence, Subject, bounded, decide
+
+SUBJECT = Subject(
+    use_case="housing", version=2, bundle_sha256="b2", champion_version=1, champion_bundle_sha256="b1"
+)
+PASS = Check(code="threshold.r2", verdict="pass", message="good", value=0.9)
+FAIL = Check(code="change.rmse", verdict="fail", message="worse", value=-0.1)
+UNKNOWN = Check(code="ready", verdict="unknown", message="no answer")
+
+
+def evidence(blessing: str, *checks: Check, **about: object) -> Evidence:
+    return Evidence(subject=SUBJECT.model_copy(update=about), blessing=blessing, checks=checks)
+
+
+GOOD = evidence("good_enough", PASS)
+SERVABLE = evidence("servable", PASS)
+
+
+def test_two_blessings_promote() -> None:
+    assert decide(SUBJECT, (GOOD, SERVABLE)).promotes
+
+
+@pytest.mark.parametrize(
+    ("gathered", "code"),
+    [
+        pytest.param((), "undecided:no_evidence.good_enough", id="nothing"),
+        pytest.param((GOOD,), "undecided:no_evidence.servable", id="only-good-enough"),
+        pytest.param((SERVABLE,), "undecided:no_evidence.good_enough", id="only-servable"),
+        pytest.param((GOOD, evidence("servable")), "undecided:no_evidence.servable", id="no-checks"),
+        pytest.param((GOOD, evidence("servable", UNKNOWN)), "undecided:ready", id="could-not-tell"),
+        pytest.param((evidence("good_enough", PASS, FAIL), SERVABLE), "reject:change.rmse", id="one-fails"),
+        pytest.param((evidence("good_enough", FAIL),), "reject:change.rmse", id="fails-early"),
+        pytest.param(
+            (evidence("good_enough", FAIL), evidence("servable", UNKNOWN)), "reject:change.rmse", id="fail-first"
+        ),
+        pytest.param(
+            (GOOD, evidence("servable", PASS, version=3)), "undecided:stale_evidence", id="another-version"
+        ),
+        pytest.param(
+            (GOOD, SERVABLE, evidence("servable", PASS, bundle_sha256="x")),
+            "undecided:stale_evidence",
+            id="another-bundle",
+        ),
+        pytest.param(
+            (evidence("good_enough", PASS, champion_version=7), SERVABLE),
+            "undecided:stale_evidence",
+            id="another-champion",
+        ),
+    ],
+)
+def test_everything_else_does_not(gathered: tuple[Evidence, ...], code: str) -> None:
+    decision = decide(SUBJECT, gathered)
+
+    assert not decision.promotes
+    assert decision.code == code
+    assert decision.message
+
+
+@pytest.mark.parametrize(
+    ("value", "verdict"),
+    [(0.8, "pass"), (0.9, "pass"), (0.79, "fail"), (math.nan, "unknown"), (math.inf, "unknown")],
+)
+def test_a_bound_tells_a_miss_from_what_cannot_be_judged(value: float, verdict: str) -> None:
+    assert bounded("threshold.r2", value, "r2", minimum=0.8).verdict == verdict
+
+
+def test_a_check_cannot_pass_on_nan() -> None:
+    with pytest.raises(ValidationError, match="cannot pass"):
+        Check(code="threshold.r2", verdict="pass", message="", value=math.nan)

@@ -1,0 +1,104 @@
+"""The registry finds every good spec, and says exactly what is wrong with a bad one."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sluice import registry
+from sluice.domain.errors import SpecError
+from sluice.schemas import generated
+
+SHIPPED = Path(__file__).parents[2] / "include" / "use_cases"
+HOUSING = (SHIPPED / "housing" / "use_case.yaml").read_text(encoding="utf-8")
+
+WriteSpec = Callable[[str], Path]
+
+
+@pytest.fixture
+def write_spec(tmp_path: Path) -> WriteSpec:
+    """Writes the text of a spec into the folder of a use case named housing."""
+
+    def write(text: str) -> Path:
+        path = tmp_path / "housing" / "use_case.yaml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_every_shipped_use_case_is_good() -> None:
+    found = registry.find(SHIPPED)
+
+    assert not found.broken
+    assert {u.name for u in found.use_cases} == {path.parent.name for path in SHIPPED.glob("*/use_case.yaml")}
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "said"),
+    [
+        pytest.param("type: category", "type: categry", "columns.9.type", id="unknown-type"),
+        pytest.param("target: median_house_value", "target: median_house_valu", "did you mean", id="near-miss"),
+        pytest.param("trials: ", "trails: ", "training.trails", id="unknown-key"),
+        pytest.param("alpha:", "aplha:", "it has: alpha", id="unknown-hyperparameter"),
+        pytest.param("range: [32, 43]", "range: [43, 32]", "ends before it starts", id="empty-range"),
+        pytest.param("name: housing\n", "name: houses\n", "its folder 'housing'", id="other-folder"),
+        pytest.param("train: 0 2 * * 0", "train: sundays", "not a cron expression", id="no-cron"),
+        pytest.param("alerts: [", "alerts: [nobody, ", "owner.alerts", id="no-address"),
+        pytest.param("    population: 322\n", "", "lacks 'population'", id="incomplete-example"),
+        pytest.param("max_bad_share: 0.02", "max_bad_share: yes", "quality.max_bad_share", id="no-number"),
+    ],
+)
+def test_a_broken_spec_says_what_and_where(write_spec: WriteSpec, good: str, bad: str, said: str) -> None:
+    assert good in HOUSING
+    path = write_spec(HOUSING.replace(good, bad, 1))
+
+    with pytest.raises(SpecError, match="spec: ") as caught:
+        registry.read(path)
+
+    assert said in str(caught.value)
+    assert caught.value.where.startswith(f"{path}:")
+    assert caught.value.action
+
+
+def test_an_error_names_the_line(write_spec: WriteSpec) -> None:
+    line = HOUSING.splitlines().index("  metric: rmse") + 1
+    path = write_spec(HOUSING.replace("  metric: rmse", "  metric: speed", 1))
+
+    with pytest.raises(SpecError) as caught:
+        registry.read(path)
+
+    assert caught.value.where == f"{path}:{line}"
+
+
+@pytest.mark.parametrize("text", ["", "- a list", "a: [", "\0"], ids=["empty", "list", "no-yaml", "binary"])
+def test_what_is_no_spec_is_refused(write_spec: WriteSpec, text: str) -> None:
+    with pytest.raises(SpecError):
+        registry.read(write_spec(text))
+
+
+def test_a_broken_spec_hides_no_other(tmp_path: Path, write_spec: WriteSpec) -> None:
+    write_spec(HOUSING)
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "use_case.yaml").write_text("name: broken\n", encoding="utf-8")
+
+    found = registry.find(tmp_path)
+
+    assert [u.name for u in found.use_cases] == ["housing"]
+    assert [Path(e.where.split(":")[0]).parent.name for e in found.broken] == ["broken"]
+    with pytest.raises(SpecError):
+        found.get("broken")
+
+
+def test_the_spec_hash_changes_with_what_the_spec_says_and_with_nothing_else(write_spec: WriteSpec) -> None:
+    before = registry.read(write_spec(HOUSING)).sha256()
+
+    assert registry.read(write_spec(HOUSING + "\n# a comment\n")).sha256() == before
+    assert registry.read(write_spec(HOUSING.replace("min_rows: 5000", "min_rows: 5001"))).sha256() != before
+
+
+def test_the_generated_schemas_are_fresh() -> None:
+    stale = [path.name for path, text in generated().items() if path.read_text(encoding="utf-8") != text]
+
+    assert not stale, f"run `make schema`: {stale}"
