@@ -13,9 +13,9 @@ from pathlib import Path
 
 import psycopg2
 import pytest
-from local import postgres
 from psycopg2 import sql
 
+from local import postgres
 from sluice import registry
 from sluice.adapters.migrations import migrate
 from sluice.adapters.warehouse import Warehouse

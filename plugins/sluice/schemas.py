@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from sluice.domain.contract import Contract
 from sluice.domain.use_case import UseCase
 from sluice.settings import settings
@@ -15,7 +17,7 @@ from sluice.settings import settings
 
 def generated() -> dict[Path, str]:
     """Each schema file and what it must hold."""
-    places = {
+    places: dict[Path, type[BaseModel]] = {
         settings().use_cases / "schema.json": UseCase,
         settings().service / "contract.schema.json": Contract,
     }

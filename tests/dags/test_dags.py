@@ -7,6 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.sdk import DAG
+
+from sluice.domain.use_case import UseCase
+from sluice.orchestration.ingest import ingest_dag
+from sluice.orchestration.monitor import monitor_dag
+from sluice.orchestration.operate import platform_dags
+from sluice.orchestration.promote import promote_dag
+from sluice.orchestration.train import train_dag
 
 REPOSITORY = Path(__file__).parents[2]
 FILES = sorted((REPOSITORY / "dags").glob("*.py"))
@@ -15,17 +23,17 @@ HEAVY = {
     "optuna", "pandas", "pyarrow", "scipy", "skl2onnx", "sklearn",
 }  # fmt: skip
 PARSE_SECONDS = 3.0
+VERBS = {
+    "build", "check", "confirm", "decide", "deploy", "judge", "land", "pick", "register", "search", "take",
+}  # fmt: skip
 
-#: Parses one file as the DAG processor does, and tells what it found, what it cost and what it loaded.
+#: Parses one file as the DAG processor does, and tells what it cost and what it loaded.
 PARSER = """
 import json, runpy, sys, time
 import airflow.sdk
-from airflow.sdk import DAG
 before = set(sys.modules)
 begin = time.perf_counter()
-DAG.made = []
-finish = DAG.__attrs_post_init__ if hasattr(DAG, "__attrs_post_init__") else None
-names = runpy.run_path(sys.argv[1])
+runpy.run_path(sys.argv[1])
 seconds = time.perf_counter() - begin
 loaded = {name.partition(".")[0] for name in set(sys.modules) - before}
 print(json.dumps({"seconds": seconds, "loaded": sorted(loaded)}))
@@ -53,3 +61,56 @@ def test_parsing_a_dag_file_is_quick_and_loads_nothing_heavy(path: Path) -> None
 
     assert not HEAVY & set(answer["loaded"])
     assert answer["seconds"] < PARSE_SECONDS
+
+
+@pytest.fixture(scope="module")
+def stages(use_cases: tuple[UseCase, ...]) -> dict[str, DAG]:
+    """Every DAG of every use case, by its id."""
+    factories = (ingest_dag, train_dag, promote_dag, monitor_dag)
+    return {dag.dag_id: dag for use_case in use_cases for dag in (factory(use_case) for factory in factories)}
+
+
+@pytest.fixture(scope="module")
+def every_dag(stages: dict[str, DAG]) -> dict[str, DAG]:
+    """Those, and the platform's own."""
+    return stages | {dag.dag_id: dag for dag in (build() for build in platform_dags)}
+
+
+def test_every_use_case_has_a_dag_per_stage(stages: dict[str, DAG], use_cases: tuple[UseCase, ...]) -> None:
+    expected = {f"{u.name}_{stage}" for u in use_cases for stage in ("ingest", "train", "promote", "monitor")}
+
+    assert set(stages) == expected
+
+
+def test_every_dag_says_what_it_does_and_whom_to_tell(every_dag: dict[str, DAG]) -> None:
+    for dag in every_dag.values():
+        assert dag.doc_md
+        assert dag.description
+        assert dag.on_failure_callback, f"{dag.dag_id}: a killed process reaches only the run's callback"
+        assert dag.dagrun_timeout
+        for task in dag.tasks:
+            assert task.on_failure_callback, task.task_id
+            assert task.execution_timeout, task.task_id
+            assert task.task_id.split("_")[0] in VERBS, f"{task.task_id} does not begin with a verb"
+
+
+def test_every_stage_retries_and_never_runs_beside_itself(stages: dict[str, DAG]) -> None:
+    for dag in stages.values():
+        assert dag.max_active_runs == 1
+        assert not dag.catchup
+        assert all(task.retries for task in dag.tasks)
+
+
+def test_every_field_of_a_trigger_form_has_a_title_and_a_help_text(stages: dict[str, DAG]) -> None:
+    for dag in stages.values():
+        assert "reason" in dag.params
+        for name, param in dag.params.items():
+            assert dag.params.get_param(name).schema.get("title"), (dag.dag_id, name)
+            assert dag.params.get_param(name).description, (dag.dag_id, name, param)
+
+
+def test_schedules_are_those_of_the_spec(stages: dict[str, DAG], use_cases: tuple[UseCase, ...]) -> None:
+    for use_case in use_cases:
+        for stage in ("ingest", "train", "monitor"):
+            expression = stages[f"{use_case.name}_{stage}"].schedule.expression  # type: ignore[union-attr]
+            assert expression == getattr(use_case.schedule, stage)

@@ -1,4 +1,4 @@
-"""Bundles: release bundles written, verified and scored. The folder is the seam between training and serving."""
+"""Bundles: releases written, verified and scored. The folder is the seam between training and serving."""
 
 from __future__ import annotations
 
@@ -60,12 +60,9 @@ class Graph:
         inputs = self._session.get_inputs()
         absent = [i.name for i in inputs if i.name not in frame.columns]
         if absent:
-            raise BundleError(
-                f"the rows lack {absent[0]!r}, which the model needs", action="score validated rows"
-            )
+            raise BundleError(f"the rows lack {absent[0]!r}, which the model needs", action="score validated rows")
         feeds = {
-            i.name: (texts if i.type == "tensor(string)" else doubles)(frame[i.name]).reshape(-1, 1)
-            for i in inputs
+            i.name: (texts if i.type == "tensor(string)" else doubles)(frame[i.name]).reshape(-1, 1) for i in inputs
         }
         answer = np.empty(len(frame), dtype=np.float64)
         for start in range(0, len(frame), _CHUNK):
@@ -115,7 +112,7 @@ class Parity:
     """How well a graph agrees with the outputs expected of it.
 
     Attributes:
-        excess: Largest |p - y| / (relative * |y| + absolute) over the rows; NaN where an answer is not a number.
+        excess: Largest |p - y| / (relative * |y| + absolute) over the rows; NaN where an answer is no number.
         rows: How many rows were compared.
     """
 
@@ -169,13 +166,9 @@ def read(folder: Path) -> Bundle:
         contract = Contract.model_validate_json(_content(folder, "contract.json"))
         golden = Golden.model_validate_json(_content(folder, "golden.json"))
     except ValidationError as error:
-        raise BundleError(
-            f"the bundle does not say what it must: {error}", str(folder), "train again"
-        ) from error
+        raise BundleError(f"the bundle does not say what it must: {error}", str(folder), "train again") from error
     if len(golden.instances) != len(golden.predictions):
-        raise BundleError(
-            "golden rows and their outputs differ in number", str(folder / "golden.json"), "train again"
-        )
+        raise BundleError("golden rows and their outputs differ in number", str(folder / "golden.json"), "train again")
     return Bundle(folder, digest(sealed), manifest, contract, golden)
 
 
@@ -234,11 +227,10 @@ def runtime_sha256(service: Path) -> str:
     """Digest of the serving code and its locked requirements; a running service computes the same of itself.
 
     Args:
-        service: Folder of the serving code: every `*.py` at its top, `requirements.txt`, `contract.schema.json`.
+        service: Folder of the serving code. What counts: `*.py` at its top, `requirements.txt`,
+            `contract.schema.json`.
     """
-    names = sorted(
-        [path.name for path in service.glob("*.py")] + ["contract.schema.json", "requirements.txt"]
-    )
+    names = sorted([path.name for path in service.glob("*.py")] + ["contract.schema.json", "requirements.txt"])
     runtime = hashlib.sha256()
     for name in names:
         runtime.update(name.encode() + b"\0" + hashlib.sha256(_content(service, name)).digest())
@@ -249,6 +241,4 @@ def _content(folder: Path, name: str) -> bytes:
     try:
         return (folder / name).read_bytes()
     except OSError as error:
-        raise BundleError(
-            f"{name} cannot be read: {error.strerror}", str(folder / name), "fetch it anew"
-        ) from error
+        raise BundleError(f"{name} cannot be read: {error.strerror}", str(folder / name), "fetch it anew") from error

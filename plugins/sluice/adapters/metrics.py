@@ -20,7 +20,7 @@ def mae(actual: Vector, predicted: Vector) -> float:
 
 
 def mape(actual: Vector, predicted: Vector) -> float:
-    """Mean absolute error relative to what was observed, over rows where that is not 0; NaN where there is none."""
+    """Mean absolute error relative to what was observed, over rows where that is not 0; NaN without any."""
     rows = actual != 0
     if not rows.any():
         return float("nan")

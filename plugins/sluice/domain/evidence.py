@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from sluice.domain.frozen import Frozen
 
@@ -51,8 +51,8 @@ class Evidence(Frozen):
     subject: Subject
     blessing: Blessing
     checks: tuple[Check, ...]
-    metrics: dict[str, float] = {}
-    champion_metrics: dict[str, float] = {}
+    metrics: dict[str, float] = Field(default_factory=dict)
+    champion_metrics: dict[str, float] = Field(default_factory=dict)
     test_rows: int | None = None
     notes: tuple[str, ...] = ()
 

@@ -43,9 +43,7 @@ class Groups(Frozen):
     def _one_number_per_column(self) -> Self:
         for name, group in self.members.items():
             if not len(group.center) == len(group.spread) == len(self.columns):
-                raise ValueError(
-                    f"group {name!r}: `center` and `spread` need {len(self.columns)} numbers each"
-                )
+                raise ValueError(f"group {name!r}: `center` and `spread` need {len(self.columns)} numbers each")
         return self
 
 
@@ -62,9 +60,7 @@ class Bins(Frozen):
         if list(self.edges) != sorted(set(self.edges)):
             raise ValueError(f"edges {self.edges} do not rise")
         if len(self.shares) != len(self.edges) + 1:
-            raise ValueError(
-                f"{len(self.edges)} edges make {len(self.edges) + 1} bins, not {len(self.shares)}"
-            )
+            raise ValueError(f"{len(self.edges)} edges make {len(self.edges) + 1} bins, not {len(self.shares)}")
         return self
 
 
@@ -129,9 +125,7 @@ class Marginal(Frozen):
     def _is_drawn_one_way(self) -> Self:
         given = [k for k in KINDS if getattr(self, k) is not None]
         if len(given) != 1:
-            raise ValueError(
-                f"a column needs exactly one of {', '.join(KINDS)}; given: {', '.join(given) or 'none'}"
-            )
+            raise ValueError(f"a column needs exactly one of {', '.join(KINDS)}; given: {', '.join(given) or 'none'}")
         return self
 
 
@@ -265,6 +259,4 @@ class Sample(Frozen):
 def _known(place: str, names: Iterable[str], known: set[str]) -> None:
     unknown = sorted(set(names) - known)
     if unknown:
-        raise ValueError(
-            f"{place}: there is no {unknown[0]!r} it could use; there are: {', '.join(sorted(known))}"
-        )
+        raise ValueError(f"{place}: there is no {unknown[0]!r} it could use; there are: {', '.join(sorted(known))}")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from sluice.adapters.metrics import METRICS
-from sluice.domain.evidence import Check
+from sluice.domain.evidence import Check, Verdict
 from sluice.domain.policy import HIGHER_IS_BETTER, Change
 
 Vector = np.ndarray[tuple[int], np.dtype[np.float64]]
@@ -58,5 +58,5 @@ def change(policy: Change, actual: Vector, candidate: Vector, champion: Vector, 
         f"{policy.metric} changes by {point:+.2%} against the champion, {policy.confidence:.0%} interval "
         f"{low:+.2%} to {high:+.2%}, {'all above' if better else 'not all above'} {policy.min_improvement:+.2%}"
     )
-    verdict = "pass" if better else "fail"
+    verdict: Verdict = "pass" if better else "fail"
     return Check(code=code, verdict=verdict, message=message, value=point, limit=limit, interval=(low, high))

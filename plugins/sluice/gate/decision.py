@@ -27,9 +27,7 @@ def store_evidence(warehouse: Warehouse, dag_run_id: str, evidence: Evidence) ->
 
 def read_evidence(warehouse: Warehouse, use_case: str, dag_run_id: str) -> tuple[Evidence, ...]:
     """What was gathered in a run."""
-    rows = warehouse.rows(
-        warehouse.statement("gate/read_evidence"), {"use_case": use_case, "dag_run_id": dag_run_id}
-    )
+    rows = warehouse.rows(warehouse.statement("gate/read_evidence"), {"use_case": use_case, "dag_run_id": dag_run_id})
     return tuple(Evidence.model_validate(row["evidence"], strict=False) for row in rows)
 
 

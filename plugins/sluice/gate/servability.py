@@ -85,7 +85,7 @@ def _refuses(client: httpx.Client) -> Check:
 
 def _latency(client: httpx.Client, contract: Contract, policy: Servable) -> Check:
     body = {"instances": [contract.example]}
-    durations = []
+    durations: list[float] = []
     for _ in range(LATENCY_REQUESTS):
         with _stopwatch(durations):
             client.post(PREDICT, json=body).raise_for_status()

@@ -1,8 +1,9 @@
 """Alerts: who is told, by mail, when a task or a run has failed.
 
-One failure is one mail. A task that fails for good says so itself, with its exception, and leaves a note
-that it has. When the run ends, the run's callback looks for those notes: it stays silent when every failed
-task has left one, and speaks for the others, whose process was killed or whose mail could not be sent.
+One failure is one mail. A task that fails for good says so itself, from its own process, with its exception,
+and leaves a note that it has. When the run ends, the run's callback looks for those notes: it stays silent
+when every failed task has left one, and speaks for the others, whose process was killed or whose mail could
+not be sent.
 """
 
 from __future__ import annotations
@@ -27,6 +28,13 @@ CONNECTION = "smtp_default"
 
 #: The note a failed task leaves when its mail is out: the try it was about.
 ALERTED_XCOM = "sluice_alerted"
+
+LOST = "Failed without a word: the process was killed, or its mail could not be sent."
+LOST_ADVICE = "Look at the end of the log and for a lack of memory, then clear the failed tasks in the run."
+RUN_REASONS = {
+    "timed_out": "The run took longer than it may, and was stopped.",
+    "all_tasks_deadlocked": "The run could not go on: every task waits for another.",
+}
 
 log = logging.getLogger(__name__)
 
@@ -95,6 +103,11 @@ class TaskAlert:
     subject: Subject
 
     def __call__(self, context: Mapping[str, Any]) -> None:
+        if context.get("exception") is None:
+            # The task's process is gone and this is the DAG processor, once or twice for one failure. It
+            # can leave no note: asking for one would block it until it is killed.
+            log.info("The task cannot say what happened; its run will say that it failed.")
+            return
         send(self.subject, task_failure(context))
         context["ti"].xcom_push(key=ALERTED_XCOM, value=context["ti"].try_number)
 
@@ -128,10 +141,11 @@ def task_failure(context: Mapping[str, Any]) -> Failure:
     """What there is to say about a failed task.
 
     Args:
-        context: Airflow's, as it is after the task; without `exception` when its process was lost.
+        context: Airflow's, as it is in the task's process after the task.
     """
-    ti, exception = context["ti"], context.get("exception")
-    lost = "The task's process was lost: nothing was heard of it any more."
+    ti, exception = context["ti"], context["exception"]
+    cause = _cause(exception)
+    advice = cause.action if cause else ""
     return Failure(
         headline=ti.task_id,
         facts=(
@@ -139,9 +153,8 @@ def task_failure(context: Mapping[str, Any]) -> Failure:
             ("Run", context["run_id"]),
             ("Try", f"{ti.try_number} of {context['task'].retries + 1}"),
         ),
-        error=f"{type(exception).__name__}: {exception}" if exception else lost,
-        advice=_advice(exception)
-        or "Read the log, mend the cause, then clear the task in the run to go on from there.",
+        error=str(cause or f"{type(exception).__name__}: {exception}"),
+        advice=advice or "Read the log, mend the cause, then clear the task in the run to go on from there.",
         links=(("Log", ti.log_url), ("Run", _run_url(ti.dag_id, context["run_id"]))),
     )
 
@@ -153,18 +166,16 @@ def run_failure(context: Mapping[str, Any], silent: list[str]) -> Failure:
         context: Airflow's, for a DAG's callback; only `dag`, `run_id` and `reason` are always there.
         silent: Its failed tasks that have not sent a mail.
     """
-    dag_id, run_id = context["dag"].dag_id, context["run_id"]
-    lost = "These tasks failed without a word: the process was killed, or its mail could not be sent."
+    dag, run_id = context["dag"], context["run_id"]
+    run = _run_url(dag.dag_id, run_id)
+    logs = tuple((f"Log of {name}", f"{run}/tasks/{_place(*_instance(dag, name))}") for name in silent)
+    reason = str(context.get("reason") or "unknown")
     return Failure(
         headline=", ".join(silent) or "the run",
-        facts=(
-            ("Run", f"{dag_id} {run_id}"),
-            ("Reason", str(context.get("reason") or "unknown")),
-            *((("Tasks", ", ".join(silent)),) if silent else ()),
-        ),
-        error=lost if silent else "The run failed as a whole.",
-        advice="Look for a lack of memory and at the task's log, then clear the failed tasks in the run.",
-        links=(("Run", _run_url(dag_id, run_id)),),
+        facts=(("Dag", dag.dag_id), ("Run", run_id), ("Reason", reason)),
+        error=LOST if silent else RUN_REASONS.get(reason, "The run failed as a whole."),
+        advice=LOST_ADVICE if silent else "Look at the run, mend the cause, then clear it to run it again.",
+        links=(*logs, ("Run", run)),
     )
 
 
@@ -184,12 +195,20 @@ def failed_tasks(context: Mapping[str, Any]) -> dict[str, bool]:
 
 
 def _has_alerted(context: Mapping[str, Any], name: str) -> bool:
-    task_id, index = name, -1
-    if name not in context["dag"].task_ids:
-        # An instance of a mapped task is named <task>_<index>.
-        task_id, _, number = name.rpartition("_")
-        index = int(number) if number.isdecimal() else -1
+    task_id, index = _instance(context["dag"], name)
     return context["ti"].xcom_pull(task_ids=task_id, map_indexes=index, key=ALERTED_XCOM) is not None
+
+
+def _instance(dag: Any, name: str) -> tuple[str, int]:
+    """The task and map index behind a name; an instance of a mapped task is named <task>_<index>."""
+    task_id, _, index = name.rpartition("_")
+    if name in dag.task_ids or not index.isdecimal():
+        return name, -1
+    return task_id, int(index)
+
+
+def _place(task_id: str, index: int) -> str:
+    return quote(task_id) + (f"/mapped/{index}" if index >= 0 else "")
 
 
 def send(subject: Subject, failure: Failure) -> None:
@@ -203,9 +222,7 @@ def send(subject: Subject, failure: Failure) -> None:
 
     title, body = render(subject, failure)
     with SmtpHook(smtp_conn_id=CONNECTION) as hook:
-        hook.send_email_smtp(
-            to=list(subject.to), subject=title, html_content=body, from_email=settings().alerts_from
-        )
+        hook.send_email_smtp(to=list(subject.to), subject=title, html_content=body, from_email=settings().alerts_from)
 
 
 def render(subject: Subject, failure: Failure) -> tuple[str, str]:
@@ -214,13 +231,11 @@ def render(subject: Subject, failure: Failure) -> tuple[str, str]:
     return title, _templates().get_template("failure.html.j2").render(title=title, failure=failure)
 
 
-def _advice(exception: BaseException | None) -> str:
-    """The next step that the error itself names, wherever it is in the chain."""
-    while exception is not None:
-        if isinstance(exception, SluiceError):
-            return exception.action
+def _cause(exception: BaseException | None) -> SluiceError | None:
+    """The error of ours that an exception was made from, if it was."""
+    while exception is not None and not isinstance(exception, SluiceError):
         exception = exception.__cause__
-    return ""
+    return exception
 
 
 def _run_url(dag_id: str, run_id: str) -> str:

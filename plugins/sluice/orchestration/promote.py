@@ -51,9 +51,7 @@ def promote_dag(use_case: UseCase) -> DAG:
         ),
         "reason": Param("", type="string", title="Reason", description="Kept in the deployments ledger."),
     }
-    with DAG(
-        **common(use_case, "promote", DOC, hours=1), schedule=[assets.candidate(use_case)], params=params
-    ) as dag:
+    with DAG(**common(use_case, "promote", DOC, hours=1), schedule=[assets.candidate(use_case)], params=params) as dag:
         name = use_case.name
         subject = step(pick, minutes=5)(name)
         quality = step(judge_quality, minutes=15)(name, subject)
@@ -154,12 +152,19 @@ def decide_promotion(name: str, subject: dict[str, Any] | None, *, run_id: str) 
     number = decision.store_decision(warehouse, run_id, about, decided, evidence)
     log.info("%s: %s", decided.code, decided.message)
     if decided.code.startswith("undecided"):
-        raise StateError(f"{decided.code}: {decided.message}", f"ml.decisions {number}", "mend the cause, promote again")
+        raise StateError(
+            f"{decided.code}: {decided.message}", f"ml.decisions {number}", "mend the cause, promote again"
+        )
     return {"decision_id": number, **decided.model_dump()}
 
 
 def deploy(
-    name: str, subject: dict[str, Any], release: dict[str, Any] | None, decision: dict[str, Any], *, params: dict[str, Any]
+    name: str,
+    subject: dict[str, Any],
+    release: dict[str, Any] | None,
+    decision: dict[str, Any],
+    *,
+    params: dict[str, Any],
 ) -> int:
     """Publish the release and make it the champion."""
     from sluice.domain.release import Release

@@ -107,9 +107,7 @@ def await_live(warehouse: Warehouse, release: Release, timeout: timedelta) -> in
     """
     deadline = time.monotonic() + timeout.total_seconds()
     while True:
-        rows = warehouse.rows(
-            warehouse.statement("release/replicas"), {"use_case": release.use_case, "fresh": FRESH}
-        )
+        rows = warehouse.rows(warehouse.statement("release/replicas"), {"use_case": release.use_case, "fresh": FRESH})
         if rows and all(row["version"] == release.version for row in rows):
             return len(rows)
         if time.monotonic() > deadline:

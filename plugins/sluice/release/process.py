@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -36,8 +36,17 @@ def started(release: Release, budget_seconds: float) -> Iterator[Started]:
         with log.open("wb") as output:
             begin = time.monotonic()
             process = subprocess.Popen(  # noqa: S603  every argument is ours
-                [sys.executable, "-m", "bentoml", "serve", release.bento_path]
-                + ["--host", "127.0.0.1", "--port", str(port)],
+                [
+                    sys.executable,
+                    "-m",
+                    "bentoml",
+                    "serve",
+                    release.bento_path,
+                    "--host",
+                    "127.0.0.1",
+                    "--port",
+                    str(port),
+                ],
                 env=_environment(release, home),
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -79,12 +88,9 @@ def _wait(process: subprocess.Popen[bytes], url: str, begin: float, budget: floa
 def _stop(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         process.terminate()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            pass  # the group is killed below
-    try:
+    # Whatever of the group is left, its workers too.
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass  # all of it has ended
     process.wait()

@@ -7,9 +7,7 @@ from pydantic import ValidationError
 
 from sluice.domain.evidence import Check, Evidence, Subject, bounded, decide
 
-SUBJECT = Subject(
-    use_case="housing", version=2, bundle_sha256="b2", champion_version=1, champion_bundle_sha256="b1"
-)
+SUBJECT = Subject(use_case="housing", version=2, bundle_sha256="b2", champion_version=1, champion_bundle_sha256="b1")
 PASS = Check(code="threshold.r2", verdict="pass", message="good", value=0.9)
 FAIL = Check(code="change.rmse", verdict="fail", message="worse", value=-0.1)
 UNKNOWN = Check(code="ready", verdict="unknown", message="no answer")
@@ -40,9 +38,7 @@ def test_two_blessings_promote() -> None:
         pytest.param(
             (evidence("good_enough", FAIL), evidence("servable", UNKNOWN)), "reject:change.rmse", id="fail-first"
         ),
-        pytest.param(
-            (GOOD, evidence("servable", PASS, version=3)), "undecided:stale_evidence", id="another-version"
-        ),
+        pytest.param((GOOD, evidence("servable", PASS, version=3)), "undecided:stale_evidence", id="another-version"),
         pytest.param(
             (GOOD, SERVABLE, evidence("servable", PASS, bundle_sha256="x")),
             "undecided:stale_evidence",

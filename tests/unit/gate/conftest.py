@@ -10,7 +10,7 @@ from onnx import TensorProto, helper
 
 from sluice.adapters import bundles
 from sluice.adapters.bundles import Bundle
-from sluice.domain.contract import Contract, Golden, Input, Lineage, Limits, Output
+from sluice.domain.contract import Contract, Golden, Input, Limits, Lineage, Output
 from sluice.domain.use_case import UseCase
 
 MakeBundle = Callable[..., Bundle]
@@ -52,9 +52,7 @@ def make_bundle(tmp_path: Path, line: UseCase) -> MakeBundle:
             family="ridge",
             inputs=(Input(name="x", type="number"),),
             output=Output(name="y"),
-            limits=Limits(
-                max_instances=100, missing="reject", unknown_fields="reject", unseen_category="reject"
-            ),
+            limits=Limits(max_instances=100, missing="reject", unknown_fields="reject", unseen_category="reject"),
             example={"x": 1.0},
             metrics={},
             lineage=Lineage(

@@ -9,9 +9,7 @@ from sluice.domain.use_case import UseCase
 from sluice.gate.quality import judge
 from tests.unit.gate.conftest import MakeBundle
 
-SUBJECT = Subject(
-    use_case="line", version=2, bundle_sha256="b", champion_version=1, champion_bundle_sha256="c"
-)
+SUBJECT = Subject(use_case="line", version=2, bundle_sha256="b", champion_version=1, champion_bundle_sha256="c")
 GENERATOR = np.random.default_rng(2)
 X = GENERATOR.normal(10, 4, 400)
 ROWS = pd.DataFrame({"x": X, "y": 2 * X + GENERATOR.normal(0, 0.5, 400)})

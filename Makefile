@@ -1,0 +1,83 @@
+# Everything a person can do here; `make help` lists it.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+DATA ?= sample
+USE_CASE ?=
+SERVICE ?=
+ARGS ?=
+FORCE ?=
+
+# Tasks import heavy libraries, which takes twice as long without bytecode.
+unexport PYTHONDONTWRITEBYTECODE
+unexport PYTHONHOME
+
+VENV := .venv
+STAMP := $(VENV)/.installed
+RUN := $(VENV)/bin/python
+STACK := PYTHONPATH=include:plugins $(RUN) -m local
+REAL_DATA := $(if $(SLUICE_REAL_DATA),$(SLUICE_REAL_DATA),$(wildcard ../shared/data))
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(STAMP): requirements.txt
+	@sh include/local/install.sh "$(PYTHON)" requirements.txt $(STAMP)
+
+.PHONY: venv
+venv: $(STAMP) ## Make .venv from the lock (PYTHON=/path/to/python3.11 chooses the Python)
+	@echo "$(VENV) is ready"
+
+.PHONY: demo
+demo: $(STAMP) ## Start the stack and carry every use case from a CSV to a live answer (DATA=real, USE_CASE=housing)
+	@$(STACK) demo --data $(DATA) $(if $(USE_CASE),--use-case $(USE_CASE))
+
+.PHONY: up
+up: $(STAMP) ## Start the local stack, or what of it does not run
+	@$(STACK) up
+
+.PHONY: down
+down: ## Stop the local stack; its data stays
+	@if [ -x $(RUN) ]; then $(STACK) down; else echo "the stack was down"; fi
+
+.PHONY: status
+status: $(STAMP) ## Show what runs, since when, and where
+	@$(STACK) status
+
+.PHONY: logs
+logs: $(STAMP) ## Follow the logs of the stack (SERVICE=scheduler follows one)
+	@$(STACK) logs $(SERVICE)
+
+.PHONY: test
+test: $(STAMP) ## Run all tests (ARGS='-k gate' chooses; tests on real data need ../shared/data or SLUICE_REAL_DATA)
+	@$(RUN) -m pytest $(if $(REAL_DATA),,-m "not real_data") $(ARGS)
+
+.PHONY: check
+check: $(STAMP) ## Lint, type-check, and check the layers, the SQL and the use cases' specs
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy --strict plugins bentos include/local
+	$(RUN) -m sqlfluff lint include/sql
+	PYTHONPATH=plugins $(RUN) -c "from importlinter.cli import lint_imports_command as run; run()"
+	$(RUN) -m yamllint --strict .github/workflows
+	PYTHONPATH=plugins $(RUN) -m sluice.registry
+
+.PHONY: format
+format: $(STAMP) ## Format the code
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+	$(RUN) -m sqlfluff fix include/sql
+
+.PHONY: schema
+schema: $(STAMP) ## Write the JSON schemas of the specs and of the release contract anew
+	PYTHONPATH=plugins $(RUN) -m sluice.schemas
+
+.PHONY: lock
+lock: $(STAMP) ## Resolve pyproject.toml into requirements.txt
+	$(RUN) -m uv pip compile --universal --generate-hashes --all-extras --no-header pyproject.toml -o requirements.txt
+
+.PHONY: clean
+clean: ## Stop the stack and remove all of its data (asks first, unless FORCE=1)
+	@if [ -x $(RUN) ]; then $(STACK) clean $(if $(FORCE),--force); else echo "there is nothing to remove"; fi

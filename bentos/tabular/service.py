@@ -1,0 +1,135 @@
+"""The BentoML service: one process, one use case, whichever release is its champion."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import bentoml
+import httpx
+
+from tabular import settings as configuration
+from tabular.desk import Desk
+from tabular.follow import Follower
+from tabular.log import Entry, Log
+from tabular.metrics import Metrics
+from tabular.routes import Routes
+from tabular.runtime import runtime_sha256
+from tabular.settings import PACKAGE, Settings
+from tabular.sources import Image, ObjectStore, Registry, Source
+from tabular.supervision import Supervision
+
+logger = logging.getLogger("bentoml.tabular")
+
+Message = MutableMapping[str, Any]
+
+
+async def door(
+    scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
+) -> None:
+    """Hand every request that BentoML does not answer itself to the service's own application.
+
+    A plain function, because BentoML would answer unknown addresses itself if it saw an application's routes.
+    """
+    await bentoml.get_current_service().application(scope, receive, send)
+
+
+@bentoml.service(
+    name="tabular",
+    workers=1,
+    traffic={"timeout": 30},
+    # Tracing and the access log cost as much as the rest of a request; BentoML's own request series are
+    # labelled with whatever path a caller makes up, without bound.
+    tracing={"excluded_urls": ".*"},
+    logging={"access": {"enabled": False}},
+    metrics={"enabled": False},
+)
+@bentoml.asgi_app(door)
+class Tabular:
+    """Answers predictions with the champion of one use case."""
+
+    def __init__(self) -> None:
+        settings = configuration.read()
+        self._runtime = runtime_sha256(PACKAGE)
+        self._supervision = Supervision(os.getppid(), settings.home / "sluice")
+        self._metrics = Metrics(settings.use_case)
+        self._client = _registry_client(settings)
+        self._follower = Follower(
+            _sources(settings, self._client),
+            settings.use_case,
+            self._runtime,
+            settings.poll_seconds,
+            on_outcome=self._metrics.loaded,
+            on_new_runtime=self._on_new_runtime if settings.on_new_runtime == "exit" else lambda _: None,
+        )
+        self._log = self._make_log(settings)
+        self._stop = threading.Event()
+        self.application = Routes(
+            Desk(
+                settings.use_case, self._runtime, lambda: self._follower.standing, self._note, self._metrics
+            ),
+            settings.body_limit,
+        ).application()
+
+    @bentoml.on_startup  # type: ignore[untyped-decorator]
+    def start(self) -> None:
+        """Begin to follow the champion and to write the log."""
+        self._follower.start()
+        if self._log:
+            self._log.start()
+        if bentoml.server_context.worker_index is not None:
+            threading.Thread(
+                target=self._supervision.watch, args=(self._stop,), name="watch", daemon=True
+            ).start()
+
+    @bentoml.on_shutdown  # type: ignore[untyped-decorator]
+    def stop(self) -> None:
+        """Write what is not logged yet, and leave."""
+        self._stop.set()
+        self._follower.stop()
+        if self._log:
+            self._log.close()
+        if self._client:
+            self._client.close()
+
+    async def __is_ready__(self) -> bool:
+        """Whether a release is loaded."""
+        return self._follower.standing.release is not None
+
+    def _note(self, entry: Entry) -> None:
+        if self._log:
+            self._log.offer(entry)
+
+    def _on_new_runtime(self, version: int) -> None:
+        self._supervision.end(version, self._runtime)
+
+    def _make_log(self, settings: Settings) -> Log | None:
+        if settings.warehouse_dsn is None:
+            logger.warning("SLUICE_WAREHOUSE_DSN is not set: predictions are answered and not logged")
+            return None
+        return Log(
+            settings.warehouse_dsn,
+            settings.use_case,
+            self._runtime,
+            lambda: self._follower.standing,
+            settings.log_rows,
+            on_drop=self._metrics.dropped,
+        )
+
+
+def _registry_client(settings: Settings) -> httpx.Client | None:
+    if settings.tracking_uri is None:
+        return None
+    return httpx.Client(base_url=settings.tracking_uri, timeout=httpx.Timeout(10, connect=2))
+
+
+def _sources(settings: Settings, client: httpx.Client | None) -> list[Source]:
+    sources: list[Source] = []
+    if client:
+        sources.append(Registry(client, settings.use_case))
+    if settings.object_store:
+        sources.append(ObjectStore(settings.object_store, settings.use_case))
+    return [*sources, Image(settings.bundle)]

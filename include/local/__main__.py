@@ -1,0 +1,156 @@
+"""The command line of the local stack: `python -m local <command>`."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from local import environment, summary
+from local.addresses import Addresses
+from local.demo import Data, Demo, source
+from local.errors import StackError
+from local.runs import Airflow
+from local.stack import Row, Stack
+from local.state import REPOSITORY, state
+from local.summary import Screen
+from sluice import registry
+from sluice.adapters.warehouse import Warehouse
+from sluice.domain.errors import SluiceError
+from sluice.domain.use_case import UseCase
+
+console = Console(highlight=False)
+
+
+class Commands(click.Group):
+    """Commands whose errors are one line, because each says itself what to do."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except SluiceError as error:
+            click.echo(f"{click.style('error', fg='red')} {error}", err=True)
+            ctx.exit(1)
+
+
+@click.group(cls=Commands, help=__doc__)
+def commands() -> None:
+    """Hold the commands."""
+
+
+@commands.command()
+def up() -> None:
+    """Start everything that does not run, and wait until it works."""
+    stack = Stack(state())
+    summary.logins(console, start(stack))
+
+
+@commands.command()
+def down() -> None:
+    """Stop everything; the data stays."""
+    with console.status("stopping"):
+        Stack(state()).down(console.print)
+
+
+@commands.command()
+def status() -> None:
+    """Show every program: whether it works, since when, and where."""
+    table = Table("program", "health", "uptime", "pid", "address", box=None)
+    for row in Stack(state()).status():
+        table.add_row(*_cells(row))
+    console.print(table)
+
+
+@commands.command()
+@click.argument("service", required=False)
+@click.option("--lines", default=20, show_default=True, help="How many past lines to begin with.")
+def logs(service: str | None, lines: int) -> None:
+    """Follow the logs of all programs, or of one."""
+    folder = state().log
+    files = sorted(folder.glob(f"{service or '*'}.log"))
+    if not files:
+        known = ", ".join(sorted(path.stem for path in folder.glob("*.log"))) or "none yet"
+        raise StackError(f"there is no log of {service or 'anything'}", str(folder), f"there are: {known}")
+    with suppress(KeyboardInterrupt):
+        subprocess.run(("tail", "-n", str(lines), "-F", *map(str, files)), check=False)  # noqa: S603, S607
+
+
+@commands.command()
+@click.option("--data", type=click.Choice(["sample", "real"]), default="sample", show_default=True)
+@click.option("--use-case", "names", multiple=True, help="Only this one; all where left out.")
+def demo(data: Data, names: tuple[str, ...]) -> None:
+    """Start the stack, and carry every use case from its source to a live answer."""
+    begun = time.monotonic()
+    here = state()
+    chosen = _chosen(names)
+    sources = {use_case.name: source(use_case, data) for use_case in chosen}
+    stack = Stack(here)
+    addresses = start(stack)
+    up_after = time.monotonic() - begun
+    warehouse = Warehouse(addresses.database("warehouse"), REPOSITORY / "include" / "sql")
+    results = []
+    with Airflow(addresses.airflow, "admin", addresses.credentials.admin) as airflow:
+        for use_case in chosen:
+            console.print(f"\n[bold]{use_case.title}[/bold], from {sources[use_case.name] or 'its own source'}")
+            story = Demo(use_case, airflow, warehouse, addresses.document(), here.store, Screen(console))
+            results.append(story.run(sources[use_case.name]))
+    summary.show(console, results, up_after, time.monotonic() - begun)
+    summary.logins(console, addresses)
+
+
+@commands.command()
+@click.option("--force", is_flag=True, help="Do not ask.")
+def clean(force: bool) -> None:
+    """Stop everything and remove all of its data."""
+    root = state().root
+    if not root.exists():
+        console.print(f"there is no {root}")
+        return
+    if not force:
+        click.confirm(f"Remove {root} with its databases, models and mails?", abort=True)
+    Stack(state()).down(console.print)
+    shutil.rmtree(root)
+    console.print(f"removed {root}")
+
+
+def start(stack: Stack) -> Addresses:
+    """Start a stack, showing what happens."""
+    with _spinner() as waiting:
+        return stack.up(console.print, waiting)
+
+
+@contextmanager
+def _spinner() -> Iterator[Callable[[list[str]], None]]:
+    with console.status("starting") as line:
+        yield lambda names: line.update(f"waiting for {', '.join(names)}") if names else None
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    health = "[green]works[/green]" if row.health.ok else "[red]does not work[/red]"
+    if row.process is None:
+        return row.program.name, "[dim]stopped[/dim]", "", "", row.program.url
+    note = f"{health} ({row.health.note})" if row.health.note else health
+    minutes, seconds = divmod(int(time.time() - row.process.started), 60)
+    uptime = f"{minutes // 60}h {minutes % 60:02}m" if minutes >= 60 else f"{minutes}m {seconds:02}s"
+    return row.program.name, note, uptime, str(row.process.pid), row.program.url
+
+
+def _chosen(names: tuple[str, ...]) -> list[UseCase]:
+    found = registry.find(environment.use_cases_folder())
+    if names:
+        return [found.get(name) for name in names]
+    if not found.use_cases:
+        raise found.broken[0] if found.broken else StackError("there is no use case", action="see the documentation")
+    return list(found.use_cases)
+
+
+if __name__ == "__main__":
+    sys.exit(commands(prog_name="python -m local"))

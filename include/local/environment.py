@@ -1,0 +1,96 @@
+"""The environment of the programs: the caller's own, less what would change the stack, plus its settings."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlencode
+
+from local.addresses import Addresses
+from local.processes import MARK
+from local.state import REPOSITORY, State
+
+FOREIGN = ("AIRFLOW", "MLFLOW", "_MLFLOW", "BENTOML", "SLUICE_", "PYTHON", "VIRTUAL_ENV", "SUPERVISOR", "PG", "OTEL_")
+"""Beginnings of variables that programs would take orders from; the stack sets those that it means."""
+
+SILENT = {
+    "DO_NOT_TRACK": "true",
+    "BENTOML_DO_NOT_TRACK": "True",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "GX_ANALYTICS_ENABLED": "false",
+}
+"""Nothing in the stack tells anybody about its use."""
+
+
+def inherited(person: Mapping[str, str]) -> dict[str, str]:
+    """What the supervisor, and so every program, keeps of the environment of whoever starts the stack."""
+    return {name: value for name, value in person.items() if not name.startswith(FOREIGN)}
+
+
+def common(state: State) -> dict[str, str]:
+    """What every program gets."""
+    binaries = str(Path(sys.executable).parent)
+    return {
+        MARK: str(state.root),
+        "SLUICE_VAR": str(state.root),
+        "PATH": os.pathsep.join([binaries, os.environ.get("PATH", os.defpath)]),
+        "PYTHONUNBUFFERED": "1",
+        # An unpinned OpenMP makes gradient boosting thirty times slower on a busy machine.
+        "OMP_NUM_THREADS": "1",
+        **SILENT,
+    }
+
+
+def sluice(state: State, addresses: Addresses) -> dict[str, str]:
+    """What Sluice's own code reads."""
+    return {
+        "SLUICE_WAREHOUSE_DSN": addresses.database("warehouse"),
+        "SLUICE_OPTUNA_DSN": addresses.database("optuna"),
+        "SLUICE_OBJECT_STORE": state.store.as_uri(),
+        "SLUICE_USE_CASES": str(use_cases_folder()),
+        "SLUICE_BENTO_STORE": str(state.bentos),
+        "SLUICE_ALERTS_FROM": "sluice@localhost",
+        "MLFLOW_TRACKING_URI": addresses.mlflow,
+    }
+
+
+def airflow(state: State, addresses: Addresses) -> dict[str, str]:
+    """What Airflow reads, and the tasks in it."""
+    mail = urlencode({"disable_ssl": "true", "disable_tls": "true", "from_email": "sluice@localhost"})
+    return sluice(state, addresses) | {
+        "AIRFLOW_HOME": str(state.root),
+        "AIRFLOW_CONFIG": str(REPOSITORY / "airflow.cfg"),
+        "AIRFLOW__CORE__DAGS_FOLDER": os.environ.get("SLUICE_DAGS") or str(REPOSITORY / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
+        "AIRFLOW__CORE__FERNET_KEY": addresses.credentials.fernet_key,
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(state.passwords),
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{addresses.airflow}/execution/",
+        "AIRFLOW__API__BASE_URL": addresses.airflow,
+        "AIRFLOW__API__PORT": str(addresses.ports["airflow"]),
+        "AIRFLOW__API__SECRET_KEY": addresses.credentials.api_secret,
+        "AIRFLOW__API_AUTH__JWT_SECRET": addresses.credentials.jwt_secret,
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": addresses.database("airflow", "postgresql+psycopg2"),
+        "AIRFLOW_CONN_SMTP_DEFAULT": f"smtp://127.0.0.1:{addresses.ports['smtp']}/?{mail}",
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "5",
+    }
+
+
+def serving(state: State, addresses: Addresses, use_case: str) -> dict[str, str]:
+    """What one use case's model server reads."""
+    return {
+        "SLUICE_USE_CASE": use_case,
+        "SLUICE_OBJECT_STORE": state.store.as_uri(),
+        "SLUICE_WAREHOUSE_DSN": addresses.database("warehouse"),
+        "SLUICE_BENTO_STORE": str(state.bentos),
+        # The supervisor starts it again with the bento that the release was tested in.
+        "SLUICE_ON_NEW_RUNTIME": "exit",
+        "MLFLOW_TRACKING_URI": addresses.mlflow,
+        "BENTOML_HOME": str(state.serving(use_case)),
+    }
+
+
+def use_cases_folder() -> Path:
+    """Where the use cases are."""
+    return Path(os.environ.get("SLUICE_USE_CASES") or REPOSITORY / "include" / "use_cases")

@@ -1,0 +1,146 @@
+"""Ports: the usual ones where they are free, the next free ones where not, the same ones at every start."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.errors import StackError
+from local.state import State, read_json, write_private
+
+USUAL = {"airflow": 8080, "mlflow": 5000, "postgres": 55432, "smtp": 2525, "inbox": 8025}
+FIRST_SERVING = 3000
+PREFIX = "SLUICE_PORT_"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The port of every program, and a line about each that is not the one to be expected."""
+
+    ports: Mapping[str, int]
+    notes: tuple[str, ...] = ()
+
+
+def expected(use_cases: Iterable[str]) -> dict[str, int]:
+    """The port that each program has where nothing else wants it."""
+    serving = {f"serving_{name}": FIRST_SERVING + index for index, name in enumerate(use_cases)}
+    return USUAL | serving
+
+
+def choose(
+    usual: Mapping[str, int],
+    kept: Mapping[str, int],
+    requested: Mapping[str, int],
+    is_free: Callable[[int], bool],
+) -> Choice:
+    """Choose a port for every program.
+
+    Args:
+        usual: Programs and their usual ports.
+        kept: Ports of the last start, or of programs that run now.
+        requested: Ports that a person asked for.
+        is_free: Whether a port can be listened on, or is held by the stack itself.
+
+    Raises:
+        StackError: A requested port is taken, or two programs were given the same one.
+    """
+    chosen: dict[str, int] = {}
+    notes: list[str] = []
+    for name, port in requested.items():
+        if name not in usual:
+            raise StackError(f"{PREFIX}{name.upper()} names no program", action=f"use one of: {_variables(usual)}")
+        if port in chosen.values():
+            raise StackError(f"port {port} was asked for twice", action=f"change {PREFIX}{name.upper()}")
+        if not is_free(port):
+            raise StackError(
+                f"port {port} for {name} is taken by another program",
+                f"{PREFIX}{name.upper()}={port}",
+                "stop that program, or ask for another port, or leave the variable out",
+            )
+        chosen[name] = port
+    for name in sorted(usual, key=lambda n: n not in kept):
+        if name in chosen:
+            continue
+        wanted = kept.get(name, usual[name])
+        port = _next_free(wanted, chosen.values(), is_free)
+        if port != wanted:
+            notes.append(f"port {wanted} is taken, so {name} uses {port} (choose one with {PREFIX}{name.upper()}=)")
+        chosen[name] = port
+    return Choice({name: chosen[name] for name in usual}, tuple(notes))
+
+
+def resolve(state: State, use_cases: Iterable[str], is_up: bool) -> Choice:
+    """Choose the ports of a stack.
+
+    Args:
+        state: The stack's state folder.
+        use_cases: Names of the use cases that are served.
+        is_up: Whether the stack itself holds the ports that it had last.
+    """
+    kept = read_json(_memory(state))
+    own = set(kept.values()) if is_up else set()
+    return choose(expected(use_cases), kept, requests(os.environ), lambda port: port in own or is_free_here(port))
+
+
+def remember(state: State, choice: Choice) -> None:
+    """Keep the ports for the next start."""
+    path = _memory(state)
+    write_private(path, json.dumps(read_json(path) | dict(choice.ports), indent=2))
+
+
+def remembered(state: State, use_cases: Iterable[str]) -> dict[str, int]:
+    """The ports of the last start."""
+    kept = read_json(_memory(state))
+    return {name: kept.get(name, port) for name, port in expected(use_cases).items()}
+
+
+def _memory(state: State) -> Path:
+    return state.root / "ports.json"
+
+
+def requests(environment: Mapping[str, str]) -> dict[str, int]:
+    """The ports that a person asks for, for example `SLUICE_PORT_AIRFLOW=9090`.
+
+    Raises:
+        StackError: A value is not a port number.
+    """
+    asked: dict[str, int] = {}
+    for variable, text in environment.items():
+        if not variable.startswith(PREFIX):
+            continue
+        if not text.isdecimal() or not 0 < int(text) < 65536:
+            raise StackError(f"{text!r} is not a port", variable, "use a number from 1024 to 65535")
+        asked[variable.removeprefix(PREFIX).lower()] = int(text)
+    return asked
+
+
+def is_free_here(port: int) -> bool:
+    """Whether nothing listens on the port and it can be listened on."""
+    with socket.socket() as visitor:
+        visitor.settimeout(0.5)
+        if visitor.connect_ex(("127.0.0.1", port)) == 0:
+            return False
+    with socket.socket() as host:
+        # Without this, connections that were closed a minute ago would count as taken.
+        host.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            host.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _next_free(first: int, taken: Iterable[int], is_free: Callable[[int], bool]) -> int:
+    occupied = set(taken)
+    for port in range(first, min(first + 500, 65536)):
+        if port not in occupied and is_free(port):
+            return port
+    raise StackError(f"no free port from {first} on", action=f"choose one with {PREFIX}<PROGRAM>=")
+
+
+def _variables(names: Iterable[str]) -> str:
+    return ", ".join(PREFIX + name.upper() for name in names)

@@ -1,0 +1,54 @@
+"""Starts one use case's model server: from the bento of its champion, or from source while it has none.
+
+`python -m local.serve <use case> <port>` becomes BentoML.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from local.state import REPOSITORY, State, state
+
+SERVICE = "tabular.service:Tabular"
+
+
+def bento(here: State, use_case: str) -> Path | None:
+    """The folder of the bento that the champion was tested in; None without a champion or without its bento."""
+    pointer = here.store / "releases" / use_case / "champion.json"
+    try:
+        tag = str(json.loads(pointer.read_text(encoding="utf-8"))["bento"])
+    except FileNotFoundError:
+        return None
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        # The service itself follows the registry, so it can answer without this file; but it must be said.
+        print(f"{pointer} cannot be read ({error!r}); serving from source", flush=True)
+        return None
+    folder = here.bentos.joinpath("bentos", *tag.split(":"))
+    if (folder / "bento.yaml").exists():
+        return folder
+    print(f"the bento {tag} is not in {here.bentos}; serving from source", flush=True)
+    return None
+
+
+def serve(use_case: str, port: int) -> NoReturn:
+    """Become the model server of a use case."""
+    here = state()
+    home = here.serving(use_case)
+    home.mkdir(parents=True, exist_ok=True)
+    release = bento(here, use_case)
+    place = release or REPOSITORY / "bentos"
+    target = str(release) if release else SERVICE
+    print(f"serving {use_case} from {place}", flush=True)
+    # The service imports nothing of the plugins; here it could not.
+    os.environ.pop("PYTHONPATH", None)
+    options = ("--host", "127.0.0.1", "--port", str(port), "--working-dir", str(place))
+    command = (sys.executable, "-m", "bentoml", "serve", target, *options)
+    os.execv(command[0], command)  # noqa: S606
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1], int(sys.argv[2]))

@@ -1,0 +1,1 @@
+COPY {quarantine} (_batch_id, _row, "row", reasons) FROM STDIN

@@ -1,0 +1,1 @@
+COPY {partition} ({columns}) FROM STDIN WITH ({options})

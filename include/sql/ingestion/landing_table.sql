@@ -1,0 +1,6 @@
+CREATE TABLE IF NOT EXISTS {landing} (
+    {columns},
+    _batch_id bigint NOT NULL,
+    _row bigint NOT NULL,
+    PRIMARY KEY (_batch_id, _row)
+) PARTITION BY LIST (_batch_id)

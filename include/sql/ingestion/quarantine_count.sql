@@ -1,0 +1,1 @@
+SELECT count(*) AS rows FROM {quarantine} WHERE _batch_id = %(batch_id)s

@@ -1,0 +1,2 @@
+-- The time as the warehouse has it.
+SELECT now() AS now

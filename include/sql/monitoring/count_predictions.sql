@@ -1,0 +1,8 @@
+-- How many predictions one release made in a window of time, the end excluded.
+SELECT count(*) AS rows
+FROM serving.predictions
+WHERE
+    use_case = %(use_case)s
+    AND model_version = %(version)s
+    AND predicted_at >= %(start)s
+    AND predicted_at < %(end)s

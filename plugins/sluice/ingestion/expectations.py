@@ -1,0 +1,165 @@
+"""Expectations: what must hold of a batch as a whole, checked inside Postgres by Great Expectations."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from sluice.adapters.warehouse import Warehouse
+from sluice.domain.errors import SpecError
+from sluice.domain.use_case import UseCase
+from sluice.ingestion import tables
+
+#: A check as the spec writes it: its `type` and its arguments.
+Check = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What the suite found.
+
+    Attributes:
+        success: Whether every expectation was seen to hold; one that could not be checked does not.
+        failed: A sentence for each that does not hold.
+        result: The suite's result as JSON values.
+    """
+
+    success: bool
+    failed: tuple[str, ...]
+    result: dict[str, Any]
+
+
+def checks(use_case: UseCase) -> Iterator[Check]:
+    """The suite that a spec asks for: its columns' rules, its `min_rows`, and its own expectations."""
+    yield {"type": "expect_table_row_count_to_be_between", "min_value": use_case.quality.min_rows}
+    for column in use_case.columns:
+        if not column.nullable:
+            yield {"type": "expect_column_values_to_not_be_null", "column": column.name}
+        if column.range:
+            low, high = column.range
+            yield {
+                "type": "expect_column_values_to_be_between",
+                "column": column.name,
+                "min_value": low,
+                "max_value": high,
+            }
+        if column.categories:
+            yield {
+                "type": "expect_column_values_to_be_in_set",
+                "column": column.name,
+                "value_set": list(column.categories),
+            }
+    yield from use_case.quality.expectations
+
+
+def suite(use_case: UseCase) -> Any:
+    """The suite as Great Expectations' own value.
+
+    Raises:
+        SpecError: An expectation of the spec does not exist, or has other arguments.
+    """
+    import great_expectations as gx
+
+    return gx.ExpectationSuite(
+        name=use_case.name, expectations=[_expectation(use_case, check) for check in checks(use_case)]
+    )
+
+
+def validate(warehouse: Warehouse, use_case: UseCase, batch_id: int) -> Validation:
+    """Check a batch's rows where they are, and store the result in `ingest.validations`.
+
+    Raises:
+        SpecError: An expectation of the spec does not exist, or has other arguments.
+    """
+    # Quiet before the import, which logs each of its expectations.
+    logging.getLogger("great_expectations").setLevel(logging.ERROR)
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    wanted = suite(use_case)
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    source = context.data_sources.add_postgres(
+        "warehouse", connection_string=warehouse.dsn.replace("postgresql://", "postgresql+psycopg2://", 1)
+    )
+    try:
+        table = tables.partition_name(use_case, batch_id)
+        asset = source.add_table_asset("batch", table_name=table, schema_name="landing")
+        batch = asset.add_batch_definition_whole_table("whole").get_batch()
+        found = batch.validate(wanted, result_format="SUMMARY")
+    finally:
+        source.get_engine().dispose()
+    result: dict[str, Any] = json.loads(json.dumps(found.to_json_dict()))
+    validation = Validation(bool(found.success), tuple(_failures(result)), result)
+    statement = warehouse.statement("ingestion/validation_add")
+    values = {"batch_id": batch_id, "success": validation.success, "result": json.dumps(result)}
+    warehouse.execute(statement, values)
+    return validation
+
+
+def sentence(check: Mapping[str, Any]) -> str:
+    """One expectation's outcome in words, from its part of the result."""
+    config = check["expectation_config"]
+    arguments = {k: v for k, v in config["kwargs"].items() if k not in ("batch_id", "column")}
+    what = config["type"].removeprefix("expect_").replace("_", " ")
+    subject = f"{config['kwargs']['column']}: " if "column" in config["kwargs"] else ""
+    limits = ", ".join(f"{name} {_short(value)}" for name, value in arguments.items())
+    return f"{subject}{what} ({limits}); {outcome(check)}" if limits else f"{subject}{what}; {outcome(check)}"
+
+
+def outcome(check: Mapping[str, Any]) -> str:
+    """What was observed, or why nothing could be."""
+    problem = _problem(check)
+    if problem:
+        return f"could not tell: {problem}"
+    result = check["result"]
+    if "observed_value" in result:
+        return f"observed {_short(result['observed_value'])}"
+    return f"{result.get('unexpected_count', 0)} of {result.get('element_count', 0)} rows do not fit"
+
+
+def _expectation(use_case: UseCase, check: Check) -> Any:
+    from great_expectations.exceptions import ExpectationNotFoundError
+    from great_expectations.expectations.registry import (
+        get_expectation_impl,
+        list_registered_expectation_implementations,
+    )
+    from pydantic.v1 import ValidationError
+
+    kind = str(check.get("type", ""))
+    where = f"{use_case.name}: quality.expectations"
+    arguments = {name: value for name, value in check.items() if name != "type"}
+    column = arguments.get("column")
+    if column is not None and column not in [c.name for c in use_case.columns]:
+        raise SpecError(f"{kind} names the column {column!r}, which there is not", where, "correct the name")
+    try:
+        return get_expectation_impl(kind)(**arguments)
+    except ExpectationNotFoundError as error:
+        near = get_close_matches(kind, list_registered_expectation_implementations(), n=1)
+        hint = f"did you mean {near[0]!r}?" if near else "see the gallery of Great Expectations"
+        raise SpecError(f"there is no expectation {kind!r}", where, hint) from error
+    except (ValidationError, TypeError, ValueError) as error:
+        message = " ".join(str(error).split())
+        raise SpecError(f"{kind} cannot be made: {message}", where, "correct its arguments") from error
+
+
+def _failures(result: Mapping[str, Any]) -> Iterator[str]:
+    return (sentence(check) for check in result["results"] if not check["success"])
+
+
+def _problem(check: Mapping[str, Any]) -> str:
+    """The message of an exception that kept an expectation from being checked."""
+    info = check.get("exception_info") or {}
+    for part in (info, *info.values()):
+        if isinstance(part, dict) and part.get("raised_exception"):
+            return str(part.get("exception_message", "an error")).splitlines()[0]
+    return ""
+
+
+def _short(value: Any) -> str:
+    text = f"{value:.6g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= 120 else text[:117] + "..."

@@ -1,0 +1,114 @@
+"""Windows: the current rows that a release's reference is compared with, and where they come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Literal
+
+from psycopg2 import sql
+
+from sluice.adapters.warehouse import Warehouse
+from sluice.domain.columns import SQL_TYPES, Column
+from sluice.domain.use_case import UseCase
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Source = Literal["predictions", "validated"]
+Wanted = Literal["auto", "predictions", "validated"]
+
+#: What a release answered, among the columns that are compared.
+PREDICTION = "prediction"
+
+
+@dataclass(frozen=True)
+class Window:
+    """A stretch of current rows.
+
+    Attributes:
+        source: What the rows are: what the endpoint was asked, or what was ingested.
+        rows: How many there are in all.
+        start: First moment, for predictions.
+        end: The moment after the last, for predictions.
+        batch_id: The batch, for validated rows; None where there is none.
+    """
+
+    source: Source
+    rows: int
+    start: datetime | None = None
+    end: datetime | None = None
+    batch_id: int | None = None
+
+    def __str__(self) -> str:
+        if self.start is not None:
+            return f"{self.rows} predictions of {self.start:%Y-%m-%d}"
+        return f"the {self.rows} rows of batch {self.batch_id}" if self.batch_id is not None else "no batch"
+
+
+def find(warehouse: Warehouse, use_case: UseCase, version: int, wanted: Wanted, now: datetime) -> Window:
+    """Choose the rows to look at.
+
+    Args:
+        warehouse: Holds them.
+        use_case: Whose rows.
+        version: The release whose predictions count.
+        wanted: `predictions` of the day before `now` (UTC), the newest `validated` batch, or `auto`: the
+            predictions where there are enough of them to tell.
+        now: The moment the check is for; aware.
+    """
+    if wanted == "validated":
+        return _newest_batch(warehouse, use_case)
+    predictions = _yesterday(warehouse, use_case, version, now)
+    if wanted == "auto" and predictions.rows < use_case.monitoring.min_rows:
+        return _newest_batch(warehouse, use_case)
+    return predictions
+
+
+def sample(warehouse: Warehouse, use_case: UseCase, version: int, window: Window) -> pd.DataFrame:
+    """A bounded, repeatable sample of a window: one column per input, then the prediction or the target.
+
+    Args:
+        warehouse: Holds the rows.
+        use_case: Whose rows; `monitoring.sample_rows` is the most that are read.
+        version: The release whose predictions count.
+        window: The rows to sample from.
+    """
+    # Local: a DAG file's imports must stay light.
+    import pandas as pd
+
+    limit = use_case.monitoring.sample_rows
+    names = [column.name for column in use_case.inputs]
+    if window.source == "predictions":
+        inputs = sql.SQL(", ").join(_definition(column) for column in use_case.inputs)
+        statement = warehouse.statement("monitoring/sample_predictions", inputs=inputs)
+        values = {"use_case": use_case.name, "version": version, "start": window.start, "end": window.end}
+        names.append(PREDICTION)
+    else:
+        names.append(use_case.target)
+        columns = sql.SQL(", ").join(sql.Identifier("validated", name) for name in names)
+        view = ("validated", use_case.name)
+        statement = warehouse.statement("monitoring/sample_batch", columns=columns, view=view)
+        values = {"batch_id": window.batch_id}
+    return pd.DataFrame(warehouse.rows(statement, {**values, "limit": limit}), columns=names)
+
+
+def _yesterday(warehouse: Warehouse, use_case: UseCase, version: int, now: datetime) -> Window:
+    end = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    start = end - timedelta(days=1)
+    statement = warehouse.statement("monitoring/count_predictions")
+    values = {"use_case": use_case.name, "version": version, "start": start, "end": end}
+    return Window("predictions", warehouse.rows(statement, values)[0]["rows"], start, end)
+
+
+def _newest_batch(warehouse: Warehouse, use_case: UseCase) -> Window:
+    found = warehouse.rows(warehouse.statement("monitoring/newest_batch"), {"use_case": use_case.name})
+    if not found:
+        return Window("validated", 0)
+    return Window("validated", found[0]["rows"], batch_id=found[0]["batch_id"])
+
+
+def _definition(column: Column) -> sql.Composed:
+    # A caller may have written 41.0 for an integer, which a bigint would refuse.
+    kind = "number" if column.type == "integer" else column.type
+    return sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(SQL_TYPES[kind]))

@@ -1,0 +1,153 @@
+"""Writes small release bundles: one real graph in double, one contract, golden rows that hold."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+from tabular.runtime import runtime_sha256
+from tabular.settings import PACKAGE
+
+USE_CASE = "rents"
+DOUBLES = ("income", "rooms", "furnished")
+PLACES = {"INLAND": -5.0, "NEAR BAY": 20.0}
+EXAMPLE: dict[str, Any] = {"income": 8.5, "rooms": 3, "furnished": True, "place": "NEAR BAY"}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a bundle says and does.
+
+    Attributes:
+        base: Added to every prediction, so that versions can be told apart by what they answer.
+        runtime_sha256: The runtime that the contract names.
+        claims: Prediction of the first golden row, where it should not be what the graph gives.
+    """
+
+    base: float = 100.0
+    runtime_sha256: str = field(default_factory=lambda: runtime_sha256(PACKAGE))
+    claims: float | None = None
+    limits: dict[str, Any] = field(
+        default_factory=lambda: {
+            "max_instances": 50,
+            "missing": "impute",
+            "unknown_fields": "reject",
+            "unseen_category": "reject",
+        }
+    )
+    interval: dict[str, Any] | None = field(
+        default_factory=lambda: {"level": 0.9, "half_width": 30.0, "minimum": 0.0, "maximum": 160.0, "coverage": 0.91}
+    )
+
+    def with_limits(self, **limits: Any) -> Recipe:
+        """The same with other limits."""
+        return replace(self, limits=self.limits | limits)
+
+
+def predict(instance: dict[str, Any], base: float) -> float:
+    """What the graph computes: a missing number of rooms counts as two."""
+    rooms = 2 if instance.get("rooms") is None else instance["rooms"]
+    return base + 2 * instance["income"] + 5 * rooms + 3 * instance["furnished"] + PLACES.get(instance["place"], 0.0)
+
+
+def graph(base: float) -> bytes:
+    """base + 2 income + 5 rooms + 3 furnished + what the place is worth."""
+    inputs = [helper.make_tensor_value_info(name, TensorProto.DOUBLE, ["rows", 1]) for name in DOUBLES]
+    inputs.append(helper.make_tensor_value_info("place", TensorProto.STRING, ["rows", 1]))
+    constants = {"base": base, "two": 2.0, "five": 5.0, "three": 3.0}
+    values = numpy_helper.from_array(np.array(list(PLACES.values())), "values")
+    default = numpy_helper.from_array(np.array([0.0]), "default")
+    place = helper.make_node(
+        "LabelEncoder",
+        ["place"],
+        ["placed"],
+        domain="ai.onnx.ml",
+        keys_strings=list(PLACES),
+        values_tensor=values,
+        default_tensor=default,
+    )
+    nodes = [
+        helper.make_node("IsNaN", ["rooms"], ["absent"]),
+        helper.make_node("Where", ["absent", "two", "rooms"], ["counted"]),
+        helper.make_node("Mul", ["income", "two"], ["earned"]),
+        helper.make_node("Mul", ["counted", "five"], ["roomy"]),
+        helper.make_node("Mul", ["furnished", "three"], ["cosy"]),
+        place,
+        helper.make_node("Sum", ["base", "earned", "roomy", "cosy", "placed"], ["prediction"]),
+    ]
+    model = helper.make_model(
+        helper.make_graph(
+            nodes,
+            "rents",
+            inputs,
+            [helper.make_tensor_value_info("prediction", TensorProto.DOUBLE, ["rows", 1])],
+            [numpy_helper.from_array(np.array(float(value)), name) for name, value in constants.items()],
+        ),
+        opset_imports=[helper.make_opsetid("", 21), helper.make_opsetid("ai.onnx.ml", 4)],
+        ir_version=10,
+    )
+    onnx.checker.check_model(model)
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def contract(recipe: Recipe) -> dict[str, Any]:
+    """The contract that goes with the graph."""
+    return {
+        "schema_version": 1,
+        "use_case": USE_CASE,
+        "title": "Rents",
+        "description": "What a flat costs",
+        "task": "regression",
+        "family": "linear",
+        "inputs": [
+            {"name": "income", "type": "number", "unit": "10k USD", "minimum": 0, "maximum": 20},
+            {"name": "rooms", "type": "integer", "minimum": 1, "maximum": 50, "nullable": True},
+            {"name": "furnished", "type": "boolean"},
+            {"name": "place", "type": "category", "categories": list(PLACES), "description": "Where it lies"},
+        ],
+        "output": {"name": "rent", "unit": "USD"},
+        "interval": recipe.interval,
+        "limits": recipe.limits,
+        "example": EXAMPLE,
+        "metrics": {"rmse": 1.0},
+        "lineage": {
+            "run_id": "r1",
+            "snapshot_id": "s1",
+            "spec_sha256": "0" * 64,
+            "test_share": 0.2,
+            "identity": ["income", "place"],
+        },
+        "libraries": {"onnx": onnx.__version__},
+        "runtime_sha256": recipe.runtime_sha256,
+        "trained_at": "2026-01-01T00:00:00+00:00",
+    }
+
+
+def write(folder: Path, recipe: Recipe | None = None) -> Path:
+    """Write a bundle into a folder and return it."""
+    recipe = recipe or Recipe()
+    folder.mkdir(parents=True, exist_ok=True)
+    instances = [EXAMPLE, EXAMPLE | {"rooms": None, "place": "INLAND", "furnished": False}]
+    predictions = [predict(instance, recipe.base) for instance in instances]
+    if recipe.claims is not None:
+        predictions[0] = recipe.claims
+    (folder / "model.onnx").write_bytes(graph(recipe.base))
+    (folder / "contract.json").write_text(json.dumps(contract(recipe)))
+    (folder / "golden.json").write_text(json.dumps({"instances": instances, "predictions": predictions}))
+    (folder / "reference.parquet").write_bytes(b"serving does not look inside")
+    seal(folder)
+    return folder
+
+
+def seal(folder: Path) -> None:
+    """Write the manifest for the files as they are."""
+    names = ("model.onnx", "contract.json", "golden.json", "reference.parquet")
+    digests = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
+    (folder / "manifest.json").write_text(json.dumps({"files": digests}))

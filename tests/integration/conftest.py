@@ -1,0 +1,119 @@
+"""The whole local stack, once per session, in a state folder of its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from local.addresses import Addresses
+from local.runs import Airflow, Run
+from local.stack import Stack
+from local.state import State
+from sluice.adapters.tracking import Tracking
+from sluice.adapters.warehouse import Warehouse
+
+STATEMENTS = Path(__file__).parents[2] / "include" / "sql"
+RUNS = count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything here needs the stack."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.integration)
+
+
+@dataclass(frozen=True)
+class LiveStack:
+    """A running stack, as its users and its operators see it."""
+
+    state: State
+    stack: Stack
+    addresses: Addresses
+    airflow: Airflow
+    warehouse: Warehouse
+    tracking: Tracking
+
+    def start(self, dag_id: str, **conf: Any) -> Run:
+        """Trigger a DAG through the REST API."""
+        self.airflow.await_dag(dag_id)
+        return self.airflow.trigger(dag_id, f"test-{next(RUNS)}", conf)
+
+    def finish(self, run: Run) -> Run:
+        """Wait for a run's end."""
+        *_, last = self.airflow.follow(run)
+        return last.run
+
+    def run(self, dag_id: str, **conf: Any) -> Run:
+        """Trigger a DAG and wait for its success."""
+        run = self.finish(self.start(dag_id, **conf))
+        if run.state != "success":
+            raise self.airflow.failure(run)
+        return run
+
+    def promote(self, use_case: str, **conf: Any) -> tuple[Run, dict[str, Any]]:
+        """Train a candidate, and return the promotion that it started with its decision."""
+        training = self.run(f"{use_case}_train", **conf)
+        promotion = self.finish(self.airflow.started_by(training, f"{use_case}_promote"))
+        [decision] = self.warehouse.rows(
+            "SELECT * FROM ml.decisions WHERE use_case = %(use_case)s AND dag_run_id = %(run_id)s",
+            {"use_case": use_case, "run_id": promotion.run_id},
+        )
+        return promotion, decision
+
+    def champion(self, use_case: str) -> int | None:
+        """The version that the registry's alias names."""
+        version = self.tracking.aliased(use_case, "champion")
+        return version.number if version else None
+
+    def predict(self, use_case: str, instance: dict[str, Any]) -> dict[str, Any]:
+        """Ask the live endpoint."""
+        answer = httpx.post(
+            f"{self.addresses.serving(use_case)}/api/v1/predict", json={"instances": [instance]}, trust_env=False
+        )
+        content: dict[str, Any] = answer.raise_for_status().json()
+        return content
+
+    def mails(self) -> list[dict[str, Any]]:
+        """What the inbox holds."""
+        found: list[dict[str, Any]] = httpx.get(f"{self.addresses.inbox}/messages", trust_env=False).json()
+        return found
+
+    def await_mail(self, *words: str, seen: int = 0, seconds: float = 60) -> dict[str, Any]:
+        """Wait for a mail beyond those seen whose subject holds all words."""
+        deadline = time.monotonic() + seconds
+        while True:
+            for mail in self.mails()[seen:]:
+                if all(word in mail["subject"] for word in words):
+                    return mail
+            if time.monotonic() > deadline:
+                subjects = [mail["subject"] for mail in self.mails()]
+                raise AssertionError(f"no mail with {words} within {seconds:g} s; there are: {subjects}")
+            time.sleep(0.5)
+
+
+@pytest.fixture(scope="session")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
+    """The stack, up and healthy; down again at the end."""
+    state = State(tmp_path_factory.mktemp("stack"))
+    stack = Stack(state)
+    try:
+        addresses = stack.up(print, lambda _: None)
+        with Airflow(addresses.airflow, "admin", addresses.credentials.admin) as airflow:
+            yield LiveStack(
+                state,
+                stack,
+                addresses,
+                airflow,
+                Warehouse(addresses.database("warehouse"), STATEMENTS),
+                Tracking(addresses.mlflow),
+            )
+    finally:
+        stack.down(print)

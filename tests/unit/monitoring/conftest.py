@@ -1,0 +1,126 @@
+"""A use case of one column of each kind, and rows of it whose distribution is known."""
+
+import importlib
+import warnings
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+import pytest
+from psycopg2.extras import Json
+
+from sluice.adapters.warehouse import Warehouse
+from sluice.domain.use_case import UseCase
+
+NOON = datetime(2026, 5, 2, 12, tzinfo=UTC)
+
+Rows = Callable[..., pd.DataFrame]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _evidently() -> None:
+    """Imports Evidently, which uses what its own dependencies have deprecated, before warnings are errors."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        importlib.import_module("evidently.presets")
+
+
+@pytest.fixture(scope="session")
+def parcels() -> UseCase:
+    """Half of the columns may drift; 200 rows are needed to tell."""
+    return UseCase.model_validate(
+        {
+            "name": "parcels",
+            "title": "Parcels",
+            "task": "regression",
+            "target": "price",
+            "owner": {"name": "Tests", "alerts": ("ops@example.test",)},
+            "columns": (
+                {"name": "weight", "type": "number"},
+                {"name": "stops", "type": "integer"},
+                {"name": "fragile", "type": "boolean"},
+                {"name": "zone", "type": "category", "categories": ("near", "far")},
+                {"name": "price", "type": "number"},
+            ),
+            "training": {"families": {"ridge": {}}},
+            "gate": {"thresholds": {"r2": {"min": 0.5}}},
+            "serving": {"example": {"weight": 1.0, "stops": 2, "fragile": True, "zone": "far"}},
+            "monitoring": {"max_drifted_share": 0.5, "min_rows": 200, "sample_rows": 1000},
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def rows() -> Rows:
+    """Makes rows; `shift` moves every column."""
+
+    def make(count: int, shift: float = 0.0, seed: int = 0) -> pd.DataFrame:
+        draw = np.random.default_rng(seed)
+        return pd.DataFrame(
+            {
+                "weight": draw.normal(5 + 3 * shift, 1, count),
+                "stops": draw.poisson(4 + 6 * shift, count),
+                "fragile": draw.random(count) < 0.3 + 0.6 * shift,
+                "zone": np.where(draw.random(count) < 0.5 + 0.45 * shift, "near", "far"),
+                "price": draw.normal(20 + 9 * shift, 2, count),
+            }
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def reference(rows: Rows) -> pd.DataFrame:
+    """What a release was trained on, as its bundle keeps it: booleans are doubles, and it has its predictions."""
+    trained = rows(3000, seed=1)
+    return trained.assign(fragile=trained["fragile"].astype("float64"), prediction=trained["price"])
+
+
+@pytest.fixture
+def empty(warehouse: Warehouse) -> Warehouse:
+    """The module's warehouse without a row, and with an empty view of validated rows."""
+    warehouse.execute("TRUNCATE ingest.batches, monitoring.reports, serving.predictions CASCADE")
+    warehouse.execute(
+        "CREATE TABLE IF NOT EXISTS landing.parcels"
+        " (weight double precision, stops bigint, fragile boolean, zone text, price double precision,"
+        " _batch_id bigint, _row bigint)"
+    )
+    warehouse.execute("CREATE OR REPLACE VIEW validated.parcels AS SELECT * FROM landing.parcels")
+    warehouse.execute("TRUNCATE landing.parcels")
+    return warehouse
+
+
+def add_batch(warehouse: Warehouse, batch: pd.DataFrame) -> int:
+    """Accept a batch."""
+    sha256 = str(pd.util.hash_pandas_object(batch).sum())
+    found = warehouse.rows(
+        "INSERT INTO ingest.batches (use_case, source_uri, sha256, bytes, rows, status, current_since)"
+        " VALUES ('parcels', 'file:///x', %(sha256)s, 1, %(rows)s, 'accepted', now()) RETURNING batch_id",
+        {"sha256": sha256, "rows": len(batch)},
+    )
+    batch_id: int = found[0]["batch_id"]
+    _insert(
+        warehouse,
+        "INSERT INTO landing.parcels SELECT * FROM json_populate_recordset(null::landing.parcels, %(rows)s)",
+        batch.assign(_batch_id=batch_id, _row=range(len(batch))),
+    )
+    return batch_id
+
+
+def add_predictions(
+    warehouse: Warehouse, asked: pd.DataFrame, at: datetime, version: int = 1, use_case: str = "parcels"
+) -> None:
+    """Log requests as the endpoint does, all at one moment."""
+    warehouse.rows("SELECT serving.ensure_partition(%(day)s)", {"day": at.date()})
+    inputs = asked.drop(columns="price").assign(prediction=asked["price"])
+    statement = (
+        "INSERT INTO serving.predictions SELECT gen_random_uuid(), 'r', %(use_case)s, %(version)s,"
+        " made - 'prediction', (made ->> 'prediction')::double precision, 1, %(at)s"
+        " FROM jsonb_array_elements(%(rows)s) AS made"
+    )
+    _insert(warehouse, statement, inputs, use_case=use_case, version=version, at=at)
+
+
+def _insert(warehouse: Warehouse, statement: str, rows: pd.DataFrame, **values: object) -> None:
+    warehouse.execute(statement, {"rows": Json(rows.to_dict("records")), **values})

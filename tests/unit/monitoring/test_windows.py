@@ -1,0 +1,41 @@
+from datetime import timedelta
+
+from sluice.adapters.warehouse import Warehouse
+from sluice.domain.use_case import UseCase
+from sluice.monitoring import windows
+from tests.unit.monitoring.conftest import NOON, Rows, add_batch, add_predictions
+
+
+def test_a_sample_is_bounded_and_repeatable(empty: Warehouse, parcels: UseCase, rows: Rows) -> None:
+    add_batch(empty, rows(1200))
+    window = windows.find(empty, parcels, 1, "validated", NOON)
+
+    first = windows.sample(empty, parcels, 1, window)
+    again = windows.sample(empty, parcels, 1, window)
+
+    assert len(first) == parcels.monitoring.sample_rows
+    assert first.equals(again)
+
+
+def test_requests_come_back_as_they_were_typed(empty: Warehouse, parcels: UseCase, rows: Rows) -> None:
+    # A caller's JSON may say 3.0 for an integer and null for a missing value.
+    asked = rows(2).assign(stops=[3.0, None], zone=["near", None])
+    add_predictions(empty, asked.astype({"stops": object}).where(asked.notna(), None), NOON - timedelta(days=1))
+    window = windows.find(empty, parcels, 1, "predictions", NOON)
+
+    found = windows.sample(empty, parcels, 1, window).sort_values("stops")
+
+    assert list(found.columns) == ["weight", "stops", "fragile", "zone", "prediction"]
+    assert found["stops"].iloc[0] == 3
+    assert found["zone"].iloc[0] == "near"
+    assert found[["stops", "zone"]].iloc[1].isna().all()
+
+
+def test_the_newest_batch_is_the_one_that_joined_last(empty: Warehouse, parcels: UseCase, rows: Rows) -> None:
+    older = add_batch(empty, rows(5, seed=1))
+    add_batch(empty, rows(6, seed=2))
+    empty.execute(
+        "UPDATE ingest.batches SET current_since = now() + interval '1 s' WHERE batch_id = %(id)s", {"id": older}
+    )
+
+    assert windows.find(empty, parcels, 1, "validated", NOON).batch_id == older
