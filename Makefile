@@ -17,7 +17,6 @@ VENV := .venv
 STAMP := $(VENV)/.installed
 RUN := $(VENV)/bin/python
 STACK := PYTHONPATH=include:plugins $(RUN) -m local
-REAL_DATA := $(if $(SLUICE_REAL_DATA),$(SLUICE_REAL_DATA),$(wildcard ../shared/data))
 
 .PHONY: help
 help: ## Show this list
@@ -52,7 +51,7 @@ logs: $(STAMP) ## Follow the logs of the stack (SERVICE=scheduler follows one)
 
 .PHONY: test
 test: $(STAMP) ## Run all tests (ARGS='-k gate' chooses; tests on real data need ../shared/data or SLUICE_REAL_DATA)
-	@$(RUN) -m pytest $(if $(REAL_DATA),,-m "not real_data") $(ARGS)
+	@$(RUN) -m pytest $(ARGS)
 
 .PHONY: check
 check: $(STAMP) ## Lint, type-check, and check the layers, the SQL and the use cases' specs

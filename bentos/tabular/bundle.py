@@ -69,9 +69,7 @@ def load(folder: Path, use_case: str, runtime_sha256: str) -> Bundle:
     if contract.use_case != use_case:
         raise BundleError(f"the bundle is for {contract.use_case!r}, this service is for {use_case!r}")
     if contract.runtime_sha256 != runtime_sha256:
-        raise RuntimeMismatchError(
-            f"needs runtime {contract.runtime_sha256[:12]}, this is {runtime_sha256[:12]}"
-        )
+        raise RuntimeMismatchError(f"needs runtime {contract.runtime_sha256[:12]}, this is {runtime_sha256[:12]}")
     golden = documents.read(Golden, folder / "golden.json")
     session = _session(folder / "model.onnx")
     bundle = Bundle(digest, contract, Schema(contract), session)
@@ -122,9 +120,7 @@ def _check_signature(bundle: Bundle) -> None:
     promised = {field.name: types.get(field.type, "tensor(double)") for field in bundle.contract.inputs}
     actual = {node.name: node.type for node in bundle.session.get_inputs()}
     if promised != actual:
-        odd = sorted(
-            name for name in promised.keys() | actual.keys() if promised.get(name) != actual.get(name)
-        )
+        odd = sorted(name for name in promised.keys() | actual.keys() if promised.get(name) != actual.get(name))
         raise BundleError(f"the graph's inputs are not the contract's: {', '.join(odd)}")
     outputs = {node.name: node.type for node in bundle.session.get_outputs()}
     if outputs.get(OUTPUT) != "tensor(double)":
@@ -148,7 +144,7 @@ def _check_parity(bundle: Bundle, golden: Golden) -> None:
         row = int(np.argmax(wrong))
         raise BundleError(
             f"parity: {int(wrong.sum())} of {expected.size} golden rows come out wrong, "
-            f"row {row} as {actual[row]!r} for {expected[row]!r}"
+            f"row {row} as {float(actual[row])!r} for {float(expected[row])!r}"
         )
 
 

@@ -145,9 +145,7 @@ def parse(kind: type[Document], text: bytes, name: str) -> Document:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        message = (
-            f"{name} has {error.error_count()} faults, the first at {place or 'its root'}: {first['msg']}"
-        )
+        message = f"{name} has {error.error_count()} faults, the first at {place or 'its root'}: {first['msg']}"
         raise BundleError(message) from None
 
 

@@ -109,9 +109,7 @@ def _predict(bundle: Bundle, rows: Sequence[Row]) -> list[float]:
     if not finite.all():
         odd = [int(index) for index in np.flatnonzero(~finite)][:MOST_FAULTS]
         faults = [Fault(f"instances[{index}]", "has no finite prediction") for index in odd]
-        raise ProblemError(
-            422, "no-prediction", f"{int((~finite).sum())} instances have no finite prediction", faults
-        )
+        raise ProblemError(422, "no-prediction", f"{int((~finite).sum())} instances have no finite prediction", faults)
     predictions: list[float] = values.tolist()
     return predictions
 

@@ -25,7 +25,7 @@ from tabular.follow import Standing
 from tabular.schema import Row
 
 if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812 (it is a class)
+    from psycopg2.extensions import connection as Connection
 
 logger = logging.getLogger("bentoml.tabular")
 
@@ -55,9 +55,7 @@ ON CONFLICT (use_case, host, pid) DO UPDATE SET
     seen_at = excluded.seen_at
 """
 NEIGHBOURS = "SELECT pid FROM serving.replicas WHERE use_case = %(use_case)s AND host = %(host)s"
-FORGET = (
-    "DELETE FROM serving.replicas WHERE use_case = %(use_case)s AND host = %(host)s AND pid = ANY(%(pids)s)"
-)
+FORGET = "DELETE FROM serving.replicas WHERE use_case = %(use_case)s AND host = %(host)s AND pid = ANY(%(pids)s)"
 
 
 @dataclass(frozen=True)
@@ -141,7 +139,8 @@ class Log:
         """
         self._deadline = time.monotonic() + patience
         self._stop.set()
-        self._thread.join(timeout=patience + 1)
+        if self._thread.is_alive():
+            self._thread.join(timeout=patience + 1)
         if self._rows:
             logger.error("%d predictions could not be logged before the end", self._rows)
             self._on_drop(self._rows)
@@ -158,9 +157,7 @@ class Log:
             except Exception as error:
                 failures += 1
                 if failures == 1:
-                    logger.warning(
-                        "predictions wait, the warehouse does not take them: %s", _first_line(error)
-                    )
+                    logger.warning("predictions wait, the warehouse does not take them: %s", _first_line(error))
                 self._disconnect()
             self._pause(failures)
         self._leave()
@@ -280,12 +277,8 @@ def _csv(batch: Sequence[Entry], use_case: str) -> io.StringIO:
     writer = csv.writer(text)
     for entry in batch:
         latency, moment = repr(entry.latency_ms), entry.predicted_at.isoformat()
-        for row, prediction, prediction_id in zip(
-            entry.rows, entry.predictions, entry.prediction_ids, strict=True
-        ):
-            features = json.dumps(
-                dict(zip(entry.names, row, strict=True)), ensure_ascii=False, allow_nan=False
-            )
+        for row, prediction, prediction_id in zip(entry.rows, entry.predictions, entry.prediction_ids, strict=True):
+            features = json.dumps(dict(zip(entry.names, row, strict=True)), ensure_ascii=False, allow_nan=False)
             identity = (prediction_id, entry.request_id, use_case, entry.version)
             writer.writerow((*identity, features, repr(prediction), latency, moment))
     text.seek(0)

@@ -41,17 +41,13 @@ def document(contract: Contract, version: int) -> dict[str, Any]:
                         "200": {
                             "description": "One prediction per instance, in the same order",
                             "headers": {"x-sluice-version": {"schema": {"type": "string"}}},
-                            "content": {
-                                "application/json": {"schema": {"$ref": "#/components/schemas/Answer"}}
-                            },
+                            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Answer"}}},
                         },
                         **{status: _refusal(words) for status, words in _REFUSALS.items()},
                     },
                 }
             },
-            "/": {
-                "get": {"operationId": "card", "summary": "What serves", "responses": {"200": _ANY_OBJECT}}
-            },
+            "/": {"get": {"operationId": "card", "summary": "What serves", "responses": {"200": _ANY_OBJECT}}},
         },
         "components": {
             "schemas": {
@@ -79,9 +75,7 @@ def _property(given: Input, limits: Limits) -> dict[str, Any]:
     kind = _TYPES[given.type]
     missing = _may_be_missing(given, limits)
     schema: dict[str, Any] = {"type": [kind, "null"] if missing else kind}
-    description = " ".join(
-        part for part in (given.description, f"({given.unit})" if given.unit else "") if part
-    )
+    description = " ".join(part for part in (given.description, f"({given.unit})" if given.unit else "") if part)
     if description:
         schema["description"] = description
     if given.minimum is not None:

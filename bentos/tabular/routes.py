@@ -69,9 +69,7 @@ class Routes:
             body = await self._body(request)
             work = (release, body, request_id, started)
             content = (
-                self.desk.answer(*work)
-                if len(body) <= INLINE
-                else await run_in_threadpool(self.desk.answer, *work)
+                self.desk.answer(*work) if len(body) <= INLINE else await run_in_threadpool(self.desk.answer, *work)
             )
             outcome = "ok"
             return self._respond(request_id, content, version=version)
@@ -119,9 +117,7 @@ class Routes:
         """Tell that the fault is ours, and keep the details to ourselves."""
         request_id = _request_id(request)
         logger.error("request %s failed", request_id, exc_info=error)
-        return self._tell(
-            request_id, ProblemError(500, "internal", f"look for {request_id} in the log of the service")
-        )
+        return self._tell(request_id, ProblemError(500, "internal", f"look for {request_id} in the log of the service"))
 
     async def _body(self, request: Request) -> bytes:
         declared = request.headers.get("content-length", "")

@@ -108,9 +108,7 @@ class Schema:
             if len(faults) >= MOST_FAULTS:
                 break
         if faults:
-            number = (
-                f"{len(faults)} faults" if len(faults) < MOST_FAULTS else f"at least {MOST_FAULTS} faults"
-            )
+            number = f"{len(faults)} faults" if len(faults) < MOST_FAULTS else f"at least {MOST_FAULTS} faults"
             detail = f"{number}, the first: {faults[0].path} {faults[0].message}"
             raise ProblemError(422, "contract", detail, faults[:MOST_FAULTS])
         return rows
@@ -137,9 +135,7 @@ class Schema:
             return ()
         faults.extend(_repetitions(document, ""))
         strangers = sorted(document.keys() - {"instances"})[:MOST_FAULTS]
-        faults.extend(
-            Fault(_step("", n), "is not known", _quote(document[n]), "instances") for n in strangers
-        )
+        faults.extend(Fault(_step("", n), "is not known", _quote(document[n]), "instances") for n in strangers)
         instances = document.get("instances", _ABSENT)
         allowed = f"a list of 1 to {self._limits.max_instances} objects"
         if instances is _ABSENT:
@@ -152,16 +148,12 @@ class Schema:
             faults.append(Fault("instances", "is empty", None, allowed))
         if len(instances) > self._limits.max_instances:
             detail = f"{len(instances)} instances; one request may hold {self._limits.max_instances}"
-            raise ProblemError(
-                413, "too-many-instances", detail, [Fault("instances", "is too long", None, allowed)]
-            )
+            raise ProblemError(413, "too-many-instances", detail, [Fault("instances", "is too long", None, allowed)])
         return instances
 
     def _row(self, path: str, instance: Any, faults: list[Fault]) -> Row:
         if not isinstance(instance, dict):
-            faults.append(
-                Fault(path, "is not an object", _quote(instance), "an object with a value for each input")
-            )
+            faults.append(Fault(path, "is not an object", _quote(instance), "an object with a value for each input"))
             return ()
         faults.extend(_repetitions(instance, path))
         if self._limits.unknown_fields == "reject" and not instance.keys() <= self._names:
@@ -191,9 +183,7 @@ def _texts(column: Sequence[Value]) -> npt.NDArray[Any]:
 
 
 def _doubles(column: Sequence[Value]) -> npt.NDArray[Any]:
-    return np.array([math.nan if value is None else value for value in column], dtype=np.float64).reshape(
-        -1, 1
-    )
+    return np.array([math.nan if value is None else value for value in column], dtype=np.float64).reshape(-1, 1)
 
 
 def _field(given: Input, limits: Limits) -> _Field:

@@ -11,8 +11,11 @@ from typing import Any
 import bentoml
 import httpx
 
+from tabular import contract as documents
 from tabular import settings as configuration
+from tabular.contract import Contract
 from tabular.desk import Desk
+from tabular.errors import BundleError, ConfigurationError
 from tabular.follow import Follower
 from tabular.log import Entry, Log
 from tabular.metrics import Metrics
@@ -39,6 +42,8 @@ async def door(
 
 @bentoml.service(
     name="tabular",
+    # No distribution named: the base image needs none of the packages that BentoML would install for one.
+    image=bentoml.images.Image(base_image="python:3.11-slim", python_version="3.11", distro=""),
     workers=1,
     traffic={"timeout": 30},
     # Tracing and the access log cost as much as the rest of a request; BentoML's own request series are
@@ -53,13 +58,14 @@ class Tabular:
 
     def __init__(self) -> None:
         settings = configuration.read()
+        self._use_case = settings.use_case or _baked_use_case(settings)
         self._runtime = runtime_sha256(PACKAGE)
         self._supervision = Supervision(os.getppid(), settings.home / "sluice")
-        self._metrics = Metrics(settings.use_case)
+        self._metrics = Metrics(self._use_case)
         self._client = _registry_client(settings)
         self._follower = Follower(
-            _sources(settings, self._client),
-            settings.use_case,
+            _sources(settings, self._use_case, self._client),
+            self._use_case,
             self._runtime,
             settings.poll_seconds,
             on_outcome=self._metrics.loaded,
@@ -68,9 +74,7 @@ class Tabular:
         self._log = self._make_log(settings)
         self._stop = threading.Event()
         self.application = Routes(
-            Desk(
-                settings.use_case, self._runtime, lambda: self._follower.standing, self._note, self._metrics
-            ),
+            Desk(self._use_case, self._runtime, lambda: self._follower.standing, self._note, self._metrics),
             settings.body_limit,
         ).application()
 
@@ -81,9 +85,7 @@ class Tabular:
         if self._log:
             self._log.start()
         if bentoml.server_context.worker_index is not None:
-            threading.Thread(
-                target=self._supervision.watch, args=(self._stop,), name="watch", daemon=True
-            ).start()
+            threading.Thread(target=self._supervision.watch, args=(self._stop,), name="watch", daemon=True).start()
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def stop(self) -> None:
@@ -112,12 +114,19 @@ class Tabular:
             return None
         return Log(
             settings.warehouse_dsn,
-            settings.use_case,
+            self._use_case,
             self._runtime,
             lambda: self._follower.standing,
             settings.log_rows,
             on_drop=self._metrics.dropped,
         )
+
+
+def _baked_use_case(settings: Settings) -> str:
+    try:
+        return documents.read(Contract, settings.bundle / "contract.json").use_case
+    except BundleError as error:
+        raise ConfigurationError(f"SLUICE_USE_CASE is not set, and in {settings.bundle} {error}") from error
 
 
 def _registry_client(settings: Settings) -> httpx.Client | None:
@@ -126,10 +135,10 @@ def _registry_client(settings: Settings) -> httpx.Client | None:
     return httpx.Client(base_url=settings.tracking_uri, timeout=httpx.Timeout(10, connect=2))
 
 
-def _sources(settings: Settings, client: httpx.Client | None) -> list[Source]:
+def _sources(settings: Settings, use_case: str, client: httpx.Client | None) -> list[Source]:
     sources: list[Source] = []
     if client:
-        sources.append(Registry(client, settings.use_case))
+        sources.append(Registry(client, use_case))
     if settings.object_store:
-        sources.append(ObjectStore(settings.object_store, settings.use_case))
+        sources.append(ObjectStore(settings.object_store, use_case))
     return [*sources, Image(settings.bundle)]

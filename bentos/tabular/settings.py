@@ -21,7 +21,8 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    use_case: NonEmpty = Field(alias="SLUICE_USE_CASE")
+    use_case: NonEmpty | None = Field(default=None, alias="SLUICE_USE_CASE")
+    """If absent, the use case of the bundle that the image carries."""
     tracking_uri: NonEmpty | None = Field(default=None, alias="MLFLOW_TRACKING_URI")
     """The MLflow server whose alias `champion` is followed."""
     object_store: NonEmpty | None = Field(default=None, alias="SLUICE_OBJECT_STORE")

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal, Protocol
 from urllib.parse import quote, urlsplit
 
-import fsspec  # type: ignore[import-untyped]
+import fsspec
 import httpx
 
 from tabular import contract as documents
@@ -151,9 +151,7 @@ class ObjectStore:
             return None
         # Each kind of store has errors of its own; whichever it is, the next source is asked.
         except Exception as error:
-            raise UnreachableError(
-                f"the object store does not answer ({type(error).__name__}: {error})"
-            ) from error
+            raise UnreachableError(f"the object store does not answer ({type(error).__name__}: {error})") from error
         return content
 
 

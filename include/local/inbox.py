@@ -67,8 +67,8 @@ class Mailbox:
         draft.rename(self._folder / f"{name}.eml")
 
     def mails(self) -> list[Mail]:
-        """Every mail, the newest first."""
-        return [_read(path) for path in sorted(self._folder.glob("*.eml"), reverse=True)]
+        """Every mail, in the order in which they came."""
+        return [_read(path) for path in sorted(self._folder.glob("*.eml"))]
 
 
 class Catcher:
@@ -90,7 +90,7 @@ def site(mailbox: Mailbox) -> Starlette:
 
     def page(_: Request) -> Response:
         mails = mailbox.mails()
-        return HTMLResponse(PAGE.format(count=len(mails), mails="".join(map(_article, mails))))
+        return HTMLResponse(PAGE.format(count=len(mails), mails="".join(map(_article, reversed(mails)))))
 
     def messages(_: Request) -> Response:
         return JSONResponse([mail.document() for mail in mailbox.mails()])
@@ -124,7 +124,7 @@ def _read(path: Path) -> Mail:
 
 def _body(message: EmailMessage, kind: str) -> str:
     part = message.get_body((kind,))
-    return str(part.get_content()) if part else ""
+    return str(part.get_content()).replace("\r\n", "\n") if part else ""
 
 
 def _article(mail: Mail) -> str:

@@ -15,6 +15,8 @@ from local.state import REPOSITORY, State
 
 PLUGINS = str(REPOSITORY / "plugins")
 OWN = str(REPOSITORY / "include")
+PRELOADING = str(REPOSITORY / "include" / "local" / "scheduler")
+"""Where the scheduler finds what to import before it forks."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,8 @@ def _airflow(state: State, addresses: Addresses) -> tuple[Program, ...]:
     def part(name: str, check: Callable[[float], Health], after: tuple[str, ...], *arguments: str) -> Program:
         command = (sys.executable, "-m", "airflow", name, *arguments)
         url = addresses.airflow if name == "api-server" else ""
-        return Program(name, command, check, after, variables, PLUGINS, url)
+        path = f"{PLUGINS}:{PRELOADING}" if name == "scheduler" else PLUGINS
+        return Program(name, command, check, after, variables, path, url)
 
     def beat(component: str) -> Callable[[float], Health]:
         return partial(health.component, addresses.airflow, component)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from local.processes import PROGRAM, read_record, write_record
 from local.programs import Program
 from local.state import REPOSITORY, State, write_private
 
+COMMENT = re.compile(r"\s[;#]|\n")
 ALIVE = ("STARTING", "RUNNING", "BACKOFF", "STOPPING")
 SUPERVISOR = "supervisord"
 LAUNCHER = f"{REPOSITORY / 'include'}{os.pathsep}{REPOSITORY / 'plugins'}"
@@ -201,12 +203,14 @@ def _section(state: State, program: Program) -> dict[str, object]:
 
 
 def _escaped(value: object) -> str:
-    return str(value).replace("%", "%%")
+    text = str(value)
+    if COMMENT.search(text):
+        raise StackError("supervisord would read a part of this as a comment", text, "use a folder with another name")
+    return text.replace("%", "%%")
 
 
 def _quoted(value: str) -> str:
-    """A value as supervisord reads it: it knows both quotation marks, and no escape for either."""
-    mark = "'" if '"' in value else '"'
-    if mark in value or "\n" in value:
-        raise StackError("a variable holds both kinds of quotation marks or a line break", value, "change it")
-    return f"{mark}{value}{mark}"
+    """A value in quotation marks, for which supervisord knows no escape; it also strips them from its ends."""
+    if '"' in value or "\n" in value or value != value.strip("'"):
+        raise StackError("a setting holds quotation marks or a line break", value, "use another value")
+    return f'"{value}"'

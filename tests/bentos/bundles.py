@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+
 from tabular.runtime import runtime_sha256
 from tabular.settings import PACKAGE
 
@@ -53,7 +54,8 @@ class Recipe:
 def predict(instance: dict[str, Any], base: float) -> float:
     """What the graph computes: a missing number of rooms counts as two."""
     rooms = 2 if instance.get("rooms") is None else instance["rooms"]
-    return base + 2 * instance["income"] + 5 * rooms + 3 * instance["furnished"] + PLACES.get(instance["place"], 0.0)
+    worth = PLACES.get(instance["place"], 0.0)
+    return float(base + 2 * instance["income"] + 5 * rooms + 3 * instance["furnished"] + worth)
 
 
 def graph(base: float) -> bytes:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -15,7 +14,7 @@ import pytest
 from sluice.adapters.warehouse import Warehouse
 from tests.bentos import bundles
 from tests.bentos.bundles import EXAMPLE, Recipe, predict
-from tests.bentos.servers import Mlflow, Relay, Service, eventually
+from tests.bentos.servers import Mlflow, Relay, Service, eventually, free_port
 
 ELSEWHERE = "f" * 64
 
@@ -165,26 +164,48 @@ def test_what_serves_goes_on_when_the_registry_is_away_or_names_no_champion(scen
     eventually(lambda: scene.service.card()["reason"] == "ok")
 
 
-def test_a_service_that_needs_a_new_image_ends_once_and_then_serves_what_it_can(
-    scene: Scene, serve: Callable[..., Service], tmp_path: Path
-) -> None:
-    store = tmp_path / "store" / "releases" / bundles.USE_CASE
-    bundles.write(store / "1", Recipe(base=95))
-    (store / "champion.json").write_text('{"version": 1, "bento": "rents:1", "bundle_sha256": "x"}')
-    scene.registry.promote(scene.publish(replace(Recipe(), runtime_sha256=ELSEWHERE)))
+@pytest.fixture(scope="module")
+def stranded(
+    scene: Scene, serve: Callable[..., Service], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Service, Service]:
+    """A service that ended because the champion needs other code, and the same one started anew.
+
+    Its object store holds a version for its own code; its database is away.
+    """
+    folder = tmp_path_factory.mktemp("stranded")
+    releases = folder / "store" / "releases" / bundles.USE_CASE
+    bundles.write(releases / "1", Recipe(base=95))
+    (releases / "champion.json").write_text('{"version": 1, "bento": "rents:1", "bundle_sha256": "x"}')
+    scene.registry.promote(scene.publish(Recipe(runtime_sha256=ELSEWHERE)))
     settings = {
         "MLFLOW_TRACKING_URI": scene.registry.url,
-        "SLUICE_OBJECT_STORE": (tmp_path / "store").as_uri(),
+        "SLUICE_OBJECT_STORE": (folder / "store").as_uri(),
         "SLUICE_ON_NEW_RUNTIME": "exit",
+        "SLUICE_WAREHOUSE_DSN": f"postgresql://nobody@127.0.0.1:{free_port()}/nowhere",
     }
-    service = serve(tmp_path / "home", **settings)
-    assert service.process
-    assert service.process.wait(90) == 0
-    assert "ends to be started with it" in service.log
-    again = serve(tmp_path / "home", **settings).wait()
-    time.sleep(1)
+    first = serve(folder / "home", **settings)
+    assert first.process
+    first.process.wait(90)
+    return first, serve(folder / "home", **settings).wait()
+
+
+def test_a_service_that_needs_a_new_image_ends_once_and_then_serves_what_it_can(
+    stranded: tuple[Service, Service],
+) -> None:
+    first, again = stranded
+    assert first.process
+    assert first.process.returncode == 0
+    assert first.log.count("ends to be started with it") == 1
     card = again.card()
     assert (card["version"], card["source"]) == (1, "object_store")
     assert card["reason"].startswith("needs_new_image")
     assert again.predict(EXAMPLE).json()["predictions"][0]["prediction"] == predict(EXAMPLE, 95)
-    shutil.rmtree(tmp_path / "store")
+
+
+def test_the_end_comes_in_time_even_when_the_database_is_away(stranded: tuple[Service, Service]) -> None:
+    _, again = stranded
+    assert again.predict(EXAMPLE).status_code == 200
+    started = time.monotonic()
+    assert again.stop() == 0
+    assert time.monotonic() - started < 15
+    assert "predictions could not be logged before the end" in again.log

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from tabular.contract import Contract
 from tabular.problem import ProblemError
 from tabular.schema import MOST_FAULTS, Schema, parse
-
 from tests.bentos import bundles
 from tests.bentos.bundles import EXAMPLE, Recipe
 

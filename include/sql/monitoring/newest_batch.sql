@@ -1,7 +1,7 @@
 -- The batch that joined the validated data last.
 SELECT
     batch_id,
-    rows - quarantined AS rows
+    rows - quarantined AS good
 FROM ingest.batches
 WHERE
     use_case = %(use_case)s

@@ -3,4 +3,4 @@ SELECT {columns}
 FROM {view} AS validated
 WHERE validated._batch_id = %(batch_id)s
 ORDER BY hashint8extended(validated._row, 0), validated._row
-LIMIT %(limit)s
+LIMIT %(most)s

@@ -8,16 +8,17 @@ VALUES (
     %(reference_rows)s, %(current_rows)s, %(drifted_share)s, %(verdict)s, %(message)s, %(report_uri)s,
     %(dag_run_id)s
 )
-ON CONFLICT (use_case, kind, dag_run_id) DO UPDATE SET
-    version = excluded.version,
-    current_source = excluded.current_source,
-    window_start = excluded.window_start,
-    window_end = excluded.window_end,
-    reference_rows = excluded.reference_rows,
-    current_rows = excluded.current_rows,
-    drifted_share = excluded.drifted_share,
-    verdict = excluded.verdict,
-    message = excluded.message,
-    report_uri = excluded.report_uri,
-    created_at = now()
+ON CONFLICT (use_case, kind, dag_run_id) DO UPDATE
+    SET
+        version = excluded.version,
+        current_source = excluded.current_source,
+        window_start = excluded.window_start,
+        window_end = excluded.window_end,
+        reference_rows = excluded.reference_rows,
+        current_rows = excluded.current_rows,
+        drifted_share = excluded.drifted_share,
+        verdict = excluded.verdict,
+        message = excluded.message,
+        report_uri = excluded.report_uri,
+        created_at = now()
 RETURNING report_id

@@ -1,4 +1,70 @@
 -- Where each use case stands: what serves, what was decided, ingested and found last. One row each.
+WITH asked AS (
+    SELECT
+        use_case,
+        place
+    FROM unnest(%(use_cases)s::text[]) WITH ORDINALITY AS given (use_case, place)
+),
+
+deployment AS (
+    SELECT DISTINCT ON (use_case)
+        use_case,
+        to_version,
+        actor,
+        deployed_at
+    FROM ml.deployments
+    ORDER BY use_case ASC, deployment_id DESC
+),
+
+decision AS (
+    SELECT DISTINCT ON (use_case)
+        use_case,
+        version,
+        code,
+        message,
+        decided_at
+    FROM ml.decisions
+    ORDER BY use_case ASC, decision_id DESC
+),
+
+batch AS (
+    SELECT DISTINCT ON (use_case)
+        use_case,
+        batch_id,
+        rows,
+        quarantined,
+        status,
+        reason,
+        landed_at
+    FROM ingest.batches
+    ORDER BY use_case ASC, batch_id DESC
+),
+
+drift AS (
+    SELECT DISTINCT ON (use_case)
+        use_case,
+        verdict,
+        message,
+        dag_run_id,
+        report_uri,
+        created_at
+    FROM monitoring.reports
+    WHERE kind = 'drift'
+    ORDER BY use_case ASC, created_at DESC
+),
+
+replica AS (
+    SELECT
+        use_case,
+        max(seen_at) AS seen_at,
+        count(*) FILTER (WHERE seen_at >= %(fresh_since)s) AS live,
+        array_agg(DISTINCT version ORDER BY version) FILTER (
+            WHERE seen_at >= %(fresh_since)s AND version IS NOT NULL
+        ) AS versions
+    FROM serving.replicas
+    GROUP BY use_case
+)
+
 SELECT
     asked.use_case,
     deployment.to_version AS champion,
@@ -20,64 +86,12 @@ SELECT
     drift.report_uri AS drift_uri,
     drift.created_at AS drift_at,
     replica.seen_at,
-    coalesce(replica.live, 0) AS live,
-    replica.versions
-FROM unnest(%(use_cases)s::text []) WITH ORDINALITY AS asked (use_case, place)
-LEFT JOIN LATERAL (
-    SELECT
-        to_version,
-        deployed_at,
-        actor
-    FROM ml.deployments
-    WHERE deployments.use_case = asked.use_case
-    ORDER BY deployment_id DESC
-    LIMIT 1
-) AS deployment ON true
-LEFT JOIN LATERAL (
-    SELECT
-        version,
-        code,
-        message,
-        decided_at
-    FROM ml.decisions
-    WHERE decisions.use_case = asked.use_case
-    ORDER BY decision_id DESC
-    LIMIT 1
-) AS decision ON true
-LEFT JOIN LATERAL (
-    SELECT
-        batch_id,
-        rows,
-        quarantined,
-        status,
-        reason,
-        landed_at
-    FROM ingest.batches
-    WHERE batches.use_case = asked.use_case
-    ORDER BY batch_id DESC
-    LIMIT 1
-) AS batch ON true
-LEFT JOIN LATERAL (
-    SELECT
-        verdict,
-        message,
-        dag_run_id,
-        report_uri,
-        created_at
-    FROM monitoring.reports
-    WHERE
-        reports.use_case = asked.use_case
-        AND reports.kind = 'drift'
-    ORDER BY created_at DESC
-    LIMIT 1
-) AS drift ON true
-LEFT JOIN LATERAL (
-    SELECT
-        max(seen_at) AS seen_at,
-        count(*) FILTER (WHERE seen_at >= %(fresh_since)s) AS live,
-        array_agg(DISTINCT version ORDER BY version)
-            FILTER (WHERE seen_at >= %(fresh_since)s AND version IS NOT NULL) AS versions
-    FROM serving.replicas
-    WHERE replicas.use_case = asked.use_case
-) AS replica ON true
+    replica.versions,
+    coalesce(replica.live, 0) AS live
+FROM asked
+LEFT JOIN deployment ON asked.use_case = deployment.use_case
+LEFT JOIN decision ON asked.use_case = decision.use_case
+LEFT JOIN batch ON asked.use_case = batch.use_case
+LEFT JOIN drift ON asked.use_case = drift.use_case
+LEFT JOIN replica ON asked.use_case = replica.use_case
 ORDER BY asked.place

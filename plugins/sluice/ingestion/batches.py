@@ -22,9 +22,7 @@ from sluice.ingestion.readings import Reading
 from sluice.ingestion.sources import SourceFile
 
 if TYPE_CHECKING:
-    from psycopg2 import extensions
-
-    Connection = extensions.connection
+    from psycopg2.extensions import connection as Connection
 
 #: Bytes handed to COPY at a time.
 CHUNK = 1 << 20

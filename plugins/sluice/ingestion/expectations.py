@@ -14,8 +14,11 @@ from sluice.domain.errors import SpecError
 from sluice.domain.use_case import UseCase
 from sluice.ingestion import tables
 
-#: A check as the spec writes it: its `type` and its arguments.
+#: An expectation as the spec writes it, or as the result tells of it.
 Check = Mapping[str, Any]
+
+#: What arguments are called in a sentence, where not by their own names.
+LIMITS = {"min_value": "at least", "max_value": "at most", "value_set": "one of"}
 
 
 @dataclass(frozen=True)
@@ -75,25 +78,27 @@ def validate(warehouse: Warehouse, use_case: UseCase, batch_id: int) -> Validati
     Raises:
         SpecError: An expectation of the spec does not exist, or has other arguments.
     """
-    # Quiet before the import, which logs each of its expectations.
+    # Quiet before the import, which logs each expectation, and after it, because one module wants to be heard.
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
+    logging.getLogger(ProgressBarsConfig.__module__).setLevel(logging.ERROR)
     wanted = suite(use_case)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     source = context.data_sources.add_postgres(
-        "warehouse", connection_string=warehouse.dsn.replace("postgresql://", "postgresql+psycopg2://", 1)
+        "warehouse",
+        connection_string=warehouse.dsn.replace("postgresql://", "postgresql+psycopg2://", 1),
+        kwargs={"connect_args": {"options": "-c search_path=landing"}},
     )
     try:
-        table = tables.partition_name(use_case, batch_id)
-        asset = source.add_table_asset("batch", table_name=table, schema_name="landing")
+        asset = source.add_table_asset("batch", table_name=tables.partition_name(use_case, batch_id))
         batch = asset.add_batch_definition_whole_table("whole").get_batch()
         found = batch.validate(wanted, result_format="SUMMARY")
     finally:
         source.get_engine().dispose()
-    result: dict[str, Any] = json.loads(json.dumps(found.to_json_dict()))
+    result: dict[str, Any] = json.loads(json.dumps(found.to_json_dict()), parse_constant=str)
     validation = Validation(bool(found.success), tuple(_failures(result)), result)
     statement = warehouse.statement("ingestion/validation_add")
     values = {"batch_id": batch_id, "success": validation.success, "result": json.dumps(result)}
@@ -101,17 +106,22 @@ def validate(warehouse: Warehouse, use_case: UseCase, batch_id: int) -> Validati
     return validation
 
 
-def sentence(check: Mapping[str, Any]) -> str:
-    """One expectation's outcome in words, from its part of the result."""
+def sentence(check: Check) -> str:
+    """One expectation's demand and outcome, from its part of the result."""
+    column = check["expectation_config"]["kwargs"].get("column")
+    return f"{column}: {demand(check)}; {outcome(check)}" if column else f"{demand(check)}; {outcome(check)}"
+
+
+def demand(check: Check) -> str:
+    """What an expectation asks for."""
     config = check["expectation_config"]
-    arguments = {k: v for k, v in config["kwargs"].items() if k not in ("batch_id", "column")}
-    what = config["type"].removeprefix("expect_").replace("_", " ")
-    subject = f"{config['kwargs']['column']}: " if "column" in config["kwargs"] else ""
-    limits = ", ".join(f"{name} {_short(value)}" for name, value in arguments.items())
-    return f"{subject}{what} ({limits}); {outcome(check)}" if limits else f"{subject}{what}; {outcome(check)}"
+    what = config["type"].removeprefix("expect_").removeprefix("column_").removeprefix("table_").replace("_", " ")
+    arguments = sorted(config["kwargs"].items(), reverse=True)
+    limits = [f"{LIMITS.get(k, k)} {_short(v)}" for k, v in arguments if k not in ("batch_id", "column")]
+    return f"{what} ({', '.join(limits)})" if limits else what
 
 
-def outcome(check: Mapping[str, Any]) -> str:
+def outcome(check: Check) -> str:
     """What was observed, or why nothing could be."""
     problem = _problem(check)
     if problem:
@@ -151,7 +161,7 @@ def _failures(result: Mapping[str, Any]) -> Iterator[str]:
     return (sentence(check) for check in result["results"] if not check["success"])
 
 
-def _problem(check: Mapping[str, Any]) -> str:
+def _problem(check: Check) -> str:
     """The message of an exception that kept an expectation from being checked."""
     info = check.get("exception_info") or {}
     for part in (info, *info.values()):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from psycopg2 import sql
 
-from sluice.adapters.warehouse import Warehouse, fetch
+from sluice.adapters.warehouse import Warehouse
 from sluice.domain.columns import Column
 from sluice.domain.use_case import UseCase
 from sluice.ingestion import batches, tables
@@ -39,7 +39,6 @@ def sweep(warehouse: Warehouse, use_case: UseCase, batch_id: int) -> Quarantined
     Raises:
         StateError: There is no such batch.
     """
-    batch = batches.get(warehouse, use_case, batch_id)
     found = rules(use_case.columns)
     quarantine = tables.quarantine(use_case)
     reasons = [sql.SQL("CASE WHEN {} THEN {} END").format(broken, sql.Literal(code)) for code, broken in found]
@@ -50,14 +49,22 @@ def sweep(warehouse: Warehouse, use_case: UseCase, batch_id: int) -> Quarantined
         broken=sql.SQL("\n    OR ").join(broken for _, broken in found),
         reasons=sql.SQL(",\n        ").join(reasons),
     )
-    wanted = {"batch_id": batch_id}
-    with warehouse.transaction() as connection:
-        fetch(connection, statement)
-        counted = warehouse.statement("ingestion/quarantine_count", quarantine=quarantine)
-        tallied = warehouse.statement("ingestion/quarantined", quarantine=quarantine)
-        count = fetch(connection, counted, wanted)[0]["rows"]
-        by_reason = {row["reason"]: row["rows"] for row in fetch(connection, tallied, wanted)}
-    return Quarantined(count, by_reason, count / batch.rows)
+    warehouse.execute(statement)
+    return tally(warehouse, use_case, batch_id)
+
+
+def tally(warehouse: Warehouse, use_case: UseCase, batch_id: int) -> Quarantined:
+    """Count a batch's rows in quarantine, those that landing put there included.
+
+    Raises:
+        StateError: There is no such batch.
+    """
+    batch = batches.get(warehouse, use_case, batch_id)
+    quarantine, wanted = tables.quarantine(use_case), {"batch_id": batch_id}
+    count = warehouse.rows(warehouse.statement("ingestion/quarantine_count", quarantine=quarantine), wanted)
+    reasons = warehouse.rows(warehouse.statement("ingestion/quarantine_reasons", quarantine=quarantine), wanted)
+    rows: int = count[0]["rows"]
+    return Quarantined(rows, {row["reason"]: row["rows"] for row in reasons}, rows / batch.rows)
 
 
 def restore(warehouse: Warehouse, use_case: UseCase, batch_id: int) -> int:

@@ -90,7 +90,7 @@ class Reading:
                 return
             if len(taken) > 1 and not self._holds(fields):
                 yield from (_alone(line) for line in taken if line.strip())
-            elif fields or len(taken[0].strip()) > 0:
+            elif "".join(taken).strip():
                 yield fields or [taken[0]]
 
     def _holds(self, fields: list[str]) -> bool:

@@ -106,7 +106,7 @@ def _check(sample: Sample, columns: tuple[Column, ...]) -> None:
     """Refuse a sample that cannot fill the use case's columns."""
     for column in columns:
         if column.name not in sample.produced:
-            raise SpecError(f"the sample does not draw the column {column.name!r}", action="declare its marginal")
+            raise SpecError(f"the sample does not draw {column.name!r}", action="declare its marginal")
         marginal = sample.columns.get(column.name)
         drawn = marginal.categories if marginal else frozenset()
         allowed = {"boolean": {"true", "false"}, "category": set(column.categories or ())}.get(column.type, set())

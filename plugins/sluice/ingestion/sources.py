@@ -69,7 +69,10 @@ def resolve(use_case: UseCase, folder: Path, override: str | None = None) -> Ite
         TransientError: It did not answer this time.
     """
     uri = override or use_case.source.uri or f"sample:{use_case.name}"
-    parts = urlsplit(uri)
+    try:
+        parts = urlsplit(uri)
+    except ValueError as error:
+        raise SourceError(f"the address cannot be understood: {error}", uri, "correct it") from error
     with tempfile.TemporaryDirectory(prefix="sluice-") as scratch:
         copy = Path(scratch) / "source.csv"
         if parts.scheme == "sample":

@@ -13,9 +13,7 @@ from sluice.domain.errors import SpecError
 from sluice.domain.use_case import UseCase
 
 if TYPE_CHECKING:
-    from psycopg2 import extensions
-
-    Connection = extensions.connection
+    from psycopg2.extensions import connection as Connection
 
 
 def landing(use_case: UseCase) -> sql.Identifier:

@@ -94,9 +94,7 @@ def parse(result: dict[str, Any]) -> tuple[ColumnDrift, ...]:
             value = metric["value"]
             score = float(value) if isinstance(value, float | int) and math.isfinite(value) else None
             drifted = verdicts.get(statuses.get(metric["id"], "")) if score is not None else None
-            drifts.append(
-                ColumnDrift(config["column"], config["method"], score, config["threshold"], drifted)
-            )
+            drifts.append(ColumnDrift(config["column"], config["method"], score, config["threshold"], drifted))
     return tuple(drifts)
 
 

@@ -88,9 +88,7 @@ def check(
     comparison = compare(bounded, current, scales, use_case.monitoring.max_drifted_share)
     verdict, share, message = judge(comparison.columns, use_case.monitoring.max_drifted_share)
     sampled = f" (a sample of {len(current)})" if len(current) < window.rows else ""
-    message = (
-        f"{message} Compared: {window}{sampled} with {len(bounded)} reference rows of version {version}."
-    )
+    message = f"{message} Compared: {window}{sampled} with {len(bounded)} reference rows of version {version}."
     return Drift(version, verdict, message, window, len(bounded), share, comparison.columns, comparison.html)
 
 

@@ -25,9 +25,7 @@ def publish(objects: ObjectStore, use_case: UseCase, drift: Drift, dag_run_id: s
     return report
 
 
-def store(
-    warehouse: Warehouse, use_case: UseCase, drift: Drift, report_uri: str | None, dag_run_id: str
-) -> int:
+def store(warehouse: Warehouse, use_case: UseCase, drift: Drift, report_uri: str | None, dag_run_id: str) -> int:
     """Store the check's numbers, and return the report's id; the same run replaces its own.
 
     Args:
@@ -57,6 +55,6 @@ def store(
         report_id: int = found[0]["report_id"]
         fetch(connection, warehouse.statement("monitoring/clear_columns"), {"report_id": report_id})
         for column in drift.columns:
-            row = {"report_id": report_id, **vars(column)}
+            row = {"report_id": report_id, "column_name": column.column, **vars(column)}
             fetch(connection, warehouse.statement("monitoring/store_column"), row)
     return report_id

@@ -77,35 +77,40 @@ def sample(warehouse: Warehouse, use_case: UseCase, version: int, window: Window
     # Local: a DAG file's imports must stay light.
     import pandas as pd
 
-    limit = use_case.monitoring.sample_rows
     names = [column.name for column in use_case.inputs]
     if window.source == "predictions":
+        answer = PREDICTION
         inputs = sql.SQL(", ").join(_definition(column) for column in use_case.inputs)
         statement = warehouse.statement("monitoring/sample_predictions", inputs=inputs)
-        values = {"use_case": use_case.name, "version": version, "start": window.start, "end": window.end}
-        names.append(PREDICTION)
     else:
-        names.append(use_case.target)
-        columns = sql.SQL(", ").join(sql.Identifier("validated", name) for name in names)
+        answer = use_case.target
+        columns = sql.SQL(", ").join(sql.Identifier("validated", name) for name in (*names, answer))
         view = ("validated", use_case.name)
         statement = warehouse.statement("monitoring/sample_batch", columns=columns, view=view)
-        values = {"batch_id": window.batch_id}
-    return pd.DataFrame(warehouse.rows(statement, {**values, "limit": limit}), columns=names)
+    values = {
+        "use_case": use_case.name,
+        "version": version,
+        "window_start": window.start,
+        "window_end": window.end,
+        "batch_id": window.batch_id,
+        "most": use_case.monitoring.sample_rows,
+    }
+    return pd.DataFrame(warehouse.rows(statement, values), columns=[*names, answer])
 
 
 def _yesterday(warehouse: Warehouse, use_case: UseCase, version: int, now: datetime) -> Window:
     end = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     start = end - timedelta(days=1)
     statement = warehouse.statement("monitoring/count_predictions")
-    values = {"use_case": use_case.name, "version": version, "start": start, "end": end}
-    return Window("predictions", warehouse.rows(statement, values)[0]["rows"], start, end)
+    values = {"use_case": use_case.name, "version": version, "window_start": start, "window_end": end}
+    return Window("predictions", warehouse.rows(statement, values)[0]["made"], start, end)
 
 
 def _newest_batch(warehouse: Warehouse, use_case: UseCase) -> Window:
     found = warehouse.rows(warehouse.statement("monitoring/newest_batch"), {"use_case": use_case.name})
     if not found:
         return Window("validated", 0)
-    return Window("validated", found[0]["rows"], batch_id=found[0]["batch_id"])
+    return Window("validated", found[0]["good"], batch_id=found[0]["batch_id"])
 
 
 def _definition(column: Column) -> sql.Composed:

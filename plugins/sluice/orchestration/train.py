@@ -65,8 +65,8 @@ def search(name: str, snapshot_id: str, *, params: dict[str, Any]) -> str:
 
     use_case = specs.use_case(name)
     rows = snapshots.load(clients.store(), snapshots.get(clients.warehouse(), snapshot_id), use_case)
-    database = studies.storage(settings().optuna_dsn)
-    return studies.run(use_case, rows.train, snapshot_id, database, params["trials"]).study
+    with studies.storage(settings().optuna_dsn) as database:
+        return studies.run(use_case, rows.train, snapshot_id, database, params["trials"]).study
 
 
 def register_candidate(name: str, snapshot_id: str, *, params: dict[str, Any], outlet_events: Any) -> int:
@@ -78,7 +78,8 @@ def register_candidate(name: str, snapshot_id: str, *, params: dict[str, Any], o
     use_case, tracking, store = specs.use_case(name), clients.tracking(), clients.store()
     snapshot = snapshots.get(clients.warehouse(), snapshot_id)
     rows = snapshots.load(store, snapshot, use_case)
-    result = studies.read(use_case, snapshot_id, studies.storage(settings().optuna_dsn))
+    with studies.storage(settings().optuna_dsn) as database:
+        result = studies.read(use_case, snapshot_id, database)
     runtime = runtime_sha256(settings().service)
     with tempfile.TemporaryDirectory(prefix="sluice-candidate-") as folder:
         with journal.begin(tracking, use_case, snapshot) as entry:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -25,6 +26,8 @@ BENTOFILE = {
     "docker": {"base_image": "python:3.11-slim"},
 }
 BUILD_SECONDS = 300
+
+log = logging.getLogger(__name__)
 
 
 def build(service: Path, bundle: Bundle, version: int, home: Path) -> Release:
@@ -50,7 +53,7 @@ def build(service: Path, bundle: Bundle, version: int, home: Path) -> Release:
             shutil.copytree(bundle.folder, context / "bundle")
             (context / "bundle" / "release.json").write_text(json.dumps({"version": version, "bento": tag}))
             (context / "bentofile.yaml").write_text(yaml.safe_dump(BENTOFILE | {"labels": {"version": str(version)}}))
-            _bentoml(["build", "--name", name, "--version", label, str(context)], home)
+            _bentoml(["build", "--name", name, "--version", label, "."], context, home)
         if not (path / "bento.yaml").is_file():
             raise ReleaseError("BentoML built no bento", str(path), "see the task's log")
     return Release(
@@ -65,17 +68,18 @@ def build(service: Path, bundle: Bundle, version: int, home: Path) -> Release:
     )
 
 
-def _bentoml(arguments: list[str], home: Path) -> None:
+def _bentoml(arguments: list[str], context: Path, home: Path) -> None:
     # A process of its own: BentoML reads its home once, at import, for the whole process.
     environment = os.environ | {"BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "true"}
     home.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "bentoml", *arguments]
     try:
         done = subprocess.run(  # noqa: S603  every argument is ours
-            command, env=environment, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False
+            command, cwd=context, env=environment, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False
         )
     except subprocess.TimeoutExpired as error:
         raise ReleaseError(f"`bentoml build` took over {BUILD_SECONDS} s", action="see the task's log") from error
     if done.returncode != 0:
-        tail = (done.stderr or done.stdout)[-2000:]
-        raise ReleaseError(f"`bentoml build` failed: {tail}", action="mend the serving code or its requirements")
+        log.error("%s", done.stderr)
+        [*_, last] = (done.stderr or done.stdout or "without a word").strip().splitlines()
+        raise ReleaseError(f"`bentoml build` failed: {last}", str(context), "mend the serving code or its requirements")

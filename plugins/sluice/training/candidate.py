@@ -123,9 +123,7 @@ def promise(
     )
 
 
-def reference(
-    use_case: UseCase, train: Part, predicted: np.ndarray[tuple[int], np.dtype[np.float64]]
-) -> pd.DataFrame:
+def reference(use_case: UseCase, train: Part, predicted: np.ndarray[tuple[int], np.dtype[np.float64]]) -> pd.DataFrame:
     """A bounded, seeded sample of the train rows with what the model says of them, for drift checks."""
     whole = train.inputs.assign(**{use_case.target: train.target, "prediction": predicted})
     most = use_case.monitoring.sample_rows
@@ -136,9 +134,7 @@ def reference(
 
 def _input(column: Column) -> Input:
     if column.type == "timestamp":
-        raise ConversionError(
-            f"{column.name!r} is a timestamp, which no graph takes", "use_case.yaml", "role: ignore"
-        )
+        raise ConversionError(f"{column.name!r} is a timestamp, which no graph takes", "use_case.yaml", "role: ignore")
     minimum, maximum = column.range or (None, None)
     return Input(
         name=column.name,

@@ -56,9 +56,7 @@ class Draft:
         """Add an operator of one output and return the output's name."""
         # A slash keeps it apart from every column.
         output = f"/{operator}/{len(self._nodes)}"
-        self._nodes.append(
-            helper.make_node(operator, list(inputs), [output], name=output, domain=domain, **attributes)
-        )
+        self._nodes.append(helper.make_node(operator, list(inputs), [output], name=output, domain=domain, **attributes))
         return output
 
     def finish(self, result: str) -> bytes:
@@ -75,8 +73,6 @@ class Draft:
         try:
             onnx.checker.check_model(model, full_check=True)
         except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-            raise ConversionError(
-                f"the graph is not valid: {error}", action="report this model family"
-            ) from error
+            raise ConversionError(f"the graph is not valid: {error}", action="report this model family") from error
         content: bytes = model.SerializeToString(deterministic=True)
         return content

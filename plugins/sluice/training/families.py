@@ -62,7 +62,5 @@ def regressor(use_case: UseCase, family: Family, parameters: Parameters) -> Pipe
     setup = FAMILIES[family]
     estimator = setup.make(parameters, use_case.training.seed)
     if use_case.training.target_transform == "log":
-        estimator = TransformedTargetRegressor(
-            estimator, func=np.log1p, inverse_func=np.expm1, check_inverse=False
-        )
+        estimator = TransformedTargetRegressor(estimator, func=np.log1p, inverse_func=np.expm1, check_inverse=False)
     return Pipeline([("features", features.pipeline(use_case, setup.scaled)), ("model", estimator)])

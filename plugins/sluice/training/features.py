@@ -74,9 +74,7 @@ def pipeline(use_case: UseCase, scale: bool) -> ColumnTransformer:
     """
     declared = use_case.features
     numeric = [column.name for column in use_case.inputs if column.type != "category"]
-    words = {
-        column.name: list(column.categories or ()) for column in use_case.inputs if column.type == "category"
-    }
+    words = {column.name: list(column.categories or ()) for column in use_case.inputs if column.type == "category"}
     branches = []
     if numeric:
         ratios = [(numeric.index(r.numerator), numeric.index(r.denominator)) for r in declared.ratios]
@@ -90,7 +88,5 @@ def pipeline(use_case: UseCase, scale: bool) -> ColumnTransformer:
     if words:
         # Unseen and missing categories are left out; whether a caller may send one is the endpoint's policy.
         encoder = OneHotEncoder(categories=list(words.values()), handle_unknown="ignore", sparse_output=False)
-        branches.append(
-            ("words", Pipeline([("read", Categories(list(words))), ("encode", encoder)]), list(words))
-        )
+        branches.append(("words", Pipeline([("read", Categories(list(words))), ("encode", encoder)]), list(words)))
     return ColumnTransformer(branches, sparse_threshold=0)

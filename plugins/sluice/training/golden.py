@@ -44,11 +44,7 @@ def choose(use_case: UseCase, rows: pd.DataFrame) -> list[dict[str, float | int 
     if use_case.serving.missing == "reject":
         return picked
     picked += [instance(inputs, rows.iloc[i]) for i in _spread(np.flatnonzero(gaps), ROWS_WITH_GAPS)]
-    complete = [
-        column.name
-        for column in inputs
-        if column.nullable and all(p[column.name] is not None for p in picked)
-    ]
+    complete = [column.name for column in inputs if column.nullable and all(p[column.name] is not None for p in picked)]
     return picked + [{**picked[0], name: None} for name in complete]
 
 

@@ -8,6 +8,7 @@ import logging
 import shutil
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,11 +16,9 @@ from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import mlflow.onnx
-import onnx
-import skops.io
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
 from mlflow.exceptions import MlflowException, RestException
+from mlflow.models import Model
 from mlflow.utils.git_utils import get_git_commit
 
 from sluice.adapters.tracking import BUNDLE_PATH, Tracking
@@ -64,9 +63,7 @@ class Entry:
             client.log_batch(
                 self.run_id,
                 metrics=_metrics(candidate, result),
-                params=[
-                    Param(k, str(v)) for k, v in _parameters(candidate.use_case, snapshot, result).items()
-                ],
+                params=[Param(k, str(v)) for k, v in _parameters(candidate.use_case, snapshot, result).items()],
             )
             _write_artifacts(Path(folder), candidate, result)
             client.log_artifacts(self.run_id, folder)
@@ -180,12 +177,10 @@ def _parameters(use_case: UseCase, snapshot: Snapshot, result: SearchResult) -> 
 
 def _write_artifacts(folder: Path, candidate: Candidate, result: SearchResult) -> None:
     _write_model(folder / BUNDLE_PATH, candidate)
-    skops.io.dump(candidate.model, folder / "model.skops")
+    _write_estimator(folder / "model.skops", candidate)
     best = {"family": result.best.family, "parameters": result.best.parameters}
     (folder / "best_params.json").write_text(json.dumps(best, indent=2) + "\n", encoding="utf-8")
-    (folder / "use_case.json").write_text(
-        candidate.use_case.model_dump_json(indent=2) + "\n", encoding="utf-8"
-    )
+    (folder / "use_case.json").write_text(candidate.use_case.model_dump_json(indent=2) + "\n", encoding="utf-8")
     _write_trials(folder / "trials.csv", result)
     drawn = folder / "plots"
     drawn.mkdir()
@@ -193,20 +188,32 @@ def _write_artifacts(folder: Path, candidate: Candidate, result: SearchResult) -
         figure.savefig(drawn / f"{name}.png")
 
 
+def _write_estimator(path: Path, candidate: Candidate) -> None:
+    """The fitted pipeline for analysis; nothing that serves reads it."""
+    with warnings.catch_warnings():
+        # Imported here: skops looks every function of scipy up in every loaded module, and Airflow's have
+        # a thousand deprecated names, each logged.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import skops.io
+    skops.io.dump(candidate.model, path)
+
+
 def _write_model(folder: Path, candidate: Candidate) -> None:
-    """The bundle inside a folder that MLflow itself can load as a model."""
-    bundle = candidate.bundle
-    mlflow.onnx.save_model(
-        onnx.load_from_string(bundle.graph.model),
-        str(folder),
-        # Named, because guessing them starts a process and takes many seconds.
-        pip_requirements=[f"{name}=={version(name)}" for name in ("onnx", "onnxruntime", "numpy")],
-        save_as_external_data=False,
-        onnx_execution_providers=["CPUExecutionProvider"],
-    )
-    # The bundle's own files last: what is served is what the manifest names, to the byte.
+    """The bundle as a folder that MLflow's ONNX flavour loads."""
+    folder.mkdir()
     for name in (*BUNDLE_FILES, MANIFEST):
-        shutil.copyfile(bundle.folder / name, folder / name)
+        shutil.copyfile(candidate.bundle.folder / name, folder / name)
+    # Not by `mlflow.onnx.save_model`: it may rewrite the graph, and imports every other flavour's code.
+    model = Model()
+    model.add_flavor(
+        "onnx",
+        onnx_version=version("onnx"),
+        data="model.onnx",
+        providers=["CPUExecutionProvider"],
+        onnx_session_options=None,
+        code=None,
+    )
+    model.save(str(folder / "MLmodel"))
 
 
 def _write_trials(path: Path, result: SearchResult) -> None:
@@ -215,6 +222,4 @@ def _write_trials(path: Path, result: SearchResult) -> None:
         table.writerow(["number", "family", "mean", "std", "pruned", "seconds", "scores", "parameters"])
         for a in result.attempts:
             scores, parameters = json.dumps(a.scores), json.dumps(a.parameters)
-            table.writerow(
-                [a.number, a.family, a.mean, a.deviation, a.pruned, round(a.seconds, 3), scores, parameters]
-            )
+            table.writerow([a.number, a.family, a.mean, a.deviation, a.pruned, round(a.seconds, 3), scores, parameters])

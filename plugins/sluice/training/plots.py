@@ -59,9 +59,7 @@ def history(result: SearchResult) -> Figure:
         axes.scatter([a.number for a in own], [a.mean for a in own], s=18, label=family)
     complete = [attempt for attempt in result.attempts if not attempt.pruned]
     best = np.minimum.accumulate([attempt.mean for attempt in complete])
-    axes.step(
-        [a.number for a in complete], best, where="post", color="black", linewidth=1, label="best so far"
-    )
+    axes.step([a.number for a in complete], best, where="post", color="black", linewidth=1, label="best so far")
     axes.legend()
     _label(axes, "Search", "trial", f"cross-validated {result.metric}")
     return figure

@@ -31,9 +31,7 @@ def write(draft: Draft, inputs: list[str], transformer: ColumnTransformer) -> st
     Raises:
         ConversionError: A step has no writer.
     """
-    branches = [
-        (branch, columns) for name, branch, columns in transformer.transformers_ if name != "remainder"
-    ]
+    branches = [(branch, columns) for name, branch, columns in transformer.transformers_ if name != "remainder"]
     words = {name for branch, columns in branches if isinstance(branch[0], Categories) for name in columns}
     for name in inputs:
         draft.input(name, "string" if name in words else "double")
@@ -84,6 +82,4 @@ def _strings(values: Any) -> Any:
 
 
 def _no_writer(step: Any) -> ConversionError:
-    return ConversionError(
-        f"the feature step {type(step).__name__} has no writer", action="use declared features only"
-    )
+    return ConversionError(f"the feature step {type(step).__name__} has no writer", action="use declared features only")

@@ -120,9 +120,7 @@ def _open(url: sqlalchemy.URL, heartbeat: int, grace: int) -> optuna.storages.RD
         # Two first searches at once may also both try to make the tables; the loser finds them on its retry.
         except sqlalchemy.exc.DBAPIError as error:
             place = url.render_as_string(hide_password=True)
-            raise TransientError(
-                f"the study database does not answer: {error.orig}", place, "start it"
-            ) from error
+            raise TransientError(f"the study database does not answer: {error.orig}", place, "start it") from error
 
 
 def study_name(use_case: UseCase, snapshot_id: str) -> str:
@@ -155,6 +153,7 @@ def run(
     """
     training = use_case.training
     budget = trials or training.trials
+    starts = _starts(training.families)
     # Optuna's own lines would say the same twice.
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
@@ -162,10 +161,8 @@ def run(
         storage=database,
         direction="minimize",
         load_if_exists=True,
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=2 * TRIES_PER_FAMILY, n_warmup_steps=0),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=len(starts)),
     )
-    if not study.get_trials(deepcopy=False):
-        _enqueue(study, use_case)
     objective = _Objective(use_case, train, folds.divide(train, training.folds, training.seed))
     deadline = time.monotonic() + training.time_limit_minutes * 60
     log.info("study %s: %d of %d trials are finished", study.study_name, _finished(study), budget)
@@ -173,9 +170,8 @@ def run(
     with threadpool_limits(limits=1):
         while _finished(study) < budget and time.monotonic() < deadline:
             _fail_stale(study)
-            study.sampler = optuna.samplers.TPESampler(
-                seed=training.seed + _begun(study), n_startup_trials=2 * TRIES_PER_FAMILY
-            )
+            _enqueue_start(study, starts)
+            study.sampler = optuna.samplers.TPESampler(seed=training.seed + _begun(study), n_startup_trials=len(starts))
             study.optimize(objective, n_trials=1, callbacks=[_Progress(training.metric, budget)])
     if _finished(study) < budget:
         log.warning("the time limit of %g minutes ended the search", training.time_limit_minutes)
@@ -248,17 +244,13 @@ class _Progress:
             attempt.family,
             self._metric,
             attempt.mean,
-            f" after {len(attempt.scores)} folds, given up"
-            if attempt.pruned
-            else f" ± {attempt.deviation:.3g}",
+            f" after {len(attempt.scores)} folds, given up" if attempt.pruned else f" ± {attempt.deviation:.3g}",
             attempt.seconds,
             study.best_value,
         )
 
 
-def propose(
-    trial: Trial, space: Mapping[Family, Mapping[str, Values]]
-) -> tuple[Family, dict[str, int | float | str]]:
+def propose(trial: Trial, space: Mapping[Family, Mapping[str, Values]]) -> tuple[Family, dict[str, int | float | str]]:
     """A family and its hyper-parameters, chosen by the trial within the spec's space."""
     family = cast("Family", trial.suggest_categorical("family", sorted(space)))
     parameters = {name: _suggest(trial, f"{family}.{name}", values) for name, values in space[family].items()}
@@ -275,9 +267,9 @@ def _suggest(trial: Trial, name: str, values: Values) -> int | float | str:
     return float(trial.suggest_float(name, values.low, values.high, log=values.log))
 
 
-def _enqueue(study: optuna.Study, use_case: UseCase) -> None:
-    """Begin with every family in turn: once where it usually does well, then where the sampler likes."""
-    space = use_case.training.families
+def _starts(space: Mapping[Family, Mapping[str, Values]]) -> list[dict[str, int | float | str]]:
+    """The first proposals: every family in turn, once where it usually does well, then where the sampler likes."""
+    usual: list[dict[str, int | float | str]] = []
     for family in sorted(space):
         start = families.FAMILIES[family].start
         fixed = {
@@ -285,10 +277,15 @@ def _enqueue(study: optuna.Study, use_case: UseCase) -> None:
             for name, values in space[family].items()
             if name in start and isinstance(values, Span | tuple)
         }
-        study.enqueue_trial({"family": family, **fixed})
-    for _ in range(TRIES_PER_FAMILY - 1):
-        for family in sorted(space):
-            study.enqueue_trial({"family": family})
+        usual.append({"family": family, **fixed})
+    return usual + [{"family": family} for _ in range(TRIES_PER_FAMILY - 1) for family in sorted(space)]
+
+
+def _enqueue_start(study: optuna.Study, starts: list[dict[str, int | float | str]]) -> None:
+    """Queue the next of the first proposals, unless one that died waits to be tried again."""
+    begun = _begun(study)
+    if begun < len(starts) and not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+        study.enqueue_trial(starts[begun])
 
 
 def _nearest(value: int | float | str, values: Span | tuple[int | float | str, ...]) -> int | float | str:

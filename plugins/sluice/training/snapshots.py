@@ -131,9 +131,7 @@ def take(warehouse: Warehouse, store: ObjectStore, use_case: UseCase) -> Snapsho
         log.info("snapshot %s is there already: %s", known.snapshot_id, known.note)
         return known
     content = _parquet(table)
-    made = Snapshot(
-        **{**asdict(found), "uri": store.url(found.key), "sha256": hashlib.sha256(content).hexdigest()}
-    )
+    made = Snapshot(**{**asdict(found), "uri": store.url(found.key), "sha256": hashlib.sha256(content).hexdigest()})
     if known is not None and known.sha256 != made.sha256:
         raise StateError(
             f"the file of snapshot {known.snapshot_id} is gone and cannot be made again to the byte",
@@ -200,9 +198,7 @@ def _read(warehouse: Warehouse, use_case: UseCase) -> tuple[pa.Table, int]:
 
 
 def _describe(use_case: UseCase, table: pa.Table, available: int) -> Snapshot:
-    parts = {
-        str(e["values"]): int(e["counts"]) for e in table["_part"].combine_chunks().value_counts().to_pylist()
-    }
+    parts = {str(e["values"]): int(e["counts"]) for e in table["_part"].combine_chunks().value_counts().to_pylist()}
     return Snapshot(
         snapshot_id=content_id(table),
         use_case=use_case.name,

@@ -48,9 +48,7 @@ def boosting(draft: Draft, model: Any, matrix: str) -> str:
         ConversionError: The loss answers in another unit than the target's, or a split is on categories.
     """
     if model.loss != "squared_error":
-        raise ConversionError(
-            f"boosting with the loss {model.loss!r} has no writer", action="use squared_error"
-        )
+        raise ConversionError(f"boosting with the loss {model.loss!r} has no writer", action="use squared_error")
     trees = [inner_and_leaves(predictor.nodes) for (predictor,) in model._predictors]  # noqa: SLF001 - no public door
     nodes, roots = _joined(trees)
     total = draft.node(
@@ -84,9 +82,7 @@ def inner_and_leaves(records: Any) -> Nodes:
     leaf = records["is_leaf"].astype(bool)
     inner = ~leaf
     if records["is_categorical"][inner].any():
-        raise ConversionError(
-            "a split on native categories has no writer", action="encode the categories one-hot"
-        )
+        raise ConversionError("a split on native categories has no writer", action="encode the categories one-hot")
     if not inner.any():
         # The operator has no tree without a split: one whose sides end in the same leaf stands for it.
         one = np.ones(1, dtype=np.int64)

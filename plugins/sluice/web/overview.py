@@ -86,8 +86,7 @@ def standings(warehouse: Warehouse, use_cases: Sequence[UseCase], now: datetime)
     values = {"use_cases": [u.name for u in use_cases], "fresh_since": now - FRESH}
     rows = (Row(**row) for row in warehouse.rows(warehouse.statement("web/use_cases"), values))
     return tuple(
-        Standing(use_case.name, use_case.title, facts(row))
-        for use_case, row in zip(use_cases, rows, strict=True)
+        Standing(use_case.name, use_case.title, facts(row)) for use_case, row in zip(use_cases, rows, strict=True)
     )
 
 
@@ -106,9 +105,7 @@ def _endpoint(row: Row) -> Fact:
     if row.seen_at is None:
         return Fact("Endpoint", "never seen", detail="No serving process has reported itself.")
     if not row.live:
-        return Fact(
-            "Endpoint", "could not tell", "unsure", "No serving process has reported lately.", row.seen_at
-        )
+        return Fact("Endpoint", "could not tell", "unsure", "No serving process has reported lately.", row.seen_at)
     processes = "1 process" if row.live == 1 else f"{row.live} processes"
     if row.versions == [row.champion]:
         return Fact("Endpoint", "live", "good", f"{processes} on version {row.champion}", row.seen_at)
@@ -131,9 +128,7 @@ def _batch(row: Row) -> Fact:
     tones: dict[str, Tone] = {"accepted": "good", "rejected": "bad"}
     detail = f"Batch {row.batch_id}: {row.batch_rows} rows, {row.quarantined} quarantined"
     reason = f". {row.batch_reason}" if row.batch_reason else ""
-    return Fact(
-        "Last batch", row.batch_status, tones.get(row.batch_status, "unsure"), detail + reason, row.landed_at
-    )
+    return Fact("Last batch", row.batch_status, tones.get(row.batch_status, "unsure"), detail + reason, row.landed_at)
 
 
 def _drift(row: Row) -> Fact:

@@ -34,8 +34,7 @@ HEADERS = {
 }
 #: Our own page: no script at all, nothing from outside.
 PAGE_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
 #: A stored report brings its scripts with it. The sandbox gives it an origin of its own, so that they cannot
 #: act as the person who reads it, and everything that could leave the page is closed.

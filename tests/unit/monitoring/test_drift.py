@@ -28,9 +28,7 @@ def test_rows_like_the_reference_are_stable(
     assert f"the 1500 rows of batch {batch_id} (a sample of 1000)" in drift.message
 
 
-def test_rows_that_moved_have_drifted(
-    empty: Warehouse, parcels: UseCase, reference: pd.DataFrame, rows: Rows
-) -> None:
+def test_rows_that_moved_have_drifted(empty: Warehouse, parcels: UseCase, reference: pd.DataFrame, rows: Rows) -> None:
     add_predictions(empty, rows(400, shift=1), YESTERDAY)
 
     drift = check(empty, parcels, reference, 1, "predictions", NOON)
@@ -54,9 +52,7 @@ def test_too_few_rows_are_never_called_stable(
     assert "at least 200" in drift.message
 
 
-def test_no_rows_at_all_are_never_called_stable(
-    empty: Warehouse, parcels: UseCase, reference: pd.DataFrame
-) -> None:
+def test_no_rows_at_all_are_never_called_stable(empty: Warehouse, parcels: UseCase, reference: pd.DataFrame) -> None:
     assert check(empty, parcels, reference, 1, "auto", NOON).verdict == "unknown"
 
 
@@ -68,9 +64,7 @@ def test_a_small_reference_is_no_ground_for_a_verdict(
     assert check(empty, parcels, reference.head(199), 1, "validated", NOON).verdict == "unknown"
 
 
-def test_a_reference_without_an_input_is_refused(
-    empty: Warehouse, parcels: UseCase, reference: pd.DataFrame
-) -> None:
+def test_a_reference_without_an_input_is_refused(empty: Warehouse, parcels: UseCase, reference: pd.DataFrame) -> None:
     with pytest.raises(BundleError, match="lacks zone"):
         check(empty, parcels, reference.drop(columns="zone"), 1, "auto", NOON)
 
@@ -99,9 +93,7 @@ def test_the_page_loads_nothing_from_elsewhere(
     assert "<link" not in html
 
 
-@pytest.mark.parametrize(
-    ("count", "source"), [(199, "validated"), (200, "predictions")], ids=["too few", "enough"]
-)
+@pytest.mark.parametrize(("count", "source"), [(199, "validated"), (200, "predictions")], ids=["too few", "enough"])
 def test_auto_takes_predictions_where_there_are_enough(
     empty: Warehouse, parcels: UseCase, reference: pd.DataFrame, rows: Rows, count: int, source: str
 ) -> None:

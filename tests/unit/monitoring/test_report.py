@@ -30,9 +30,7 @@ def test_the_numbers_are_kept_per_column(empty: Warehouse, parcels: UseCase, dri
     ]
 
 
-def test_a_task_that_runs_again_replaces_what_it_said(
-    empty: Warehouse, parcels: UseCase, drift: Drift
-) -> None:
+def test_a_task_that_runs_again_replaces_what_it_said(empty: Warehouse, parcels: UseCase, drift: Drift) -> None:
     first = store(empty, parcels, drift, None, "run-1")
     again = store(empty, parcels, replace(drift, verdict="stable", columns=drift.columns[:1]), None, "run-1")
 

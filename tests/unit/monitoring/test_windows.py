@@ -1,5 +1,7 @@
 from datetime import timedelta
 
+import pandas as pd
+
 from sluice.adapters.warehouse import Warehouse
 from sluice.domain.use_case import UseCase
 from sluice.monitoring import windows
@@ -19,8 +21,10 @@ def test_a_sample_is_bounded_and_repeatable(empty: Warehouse, parcels: UseCase, 
 
 def test_requests_come_back_as_they_were_typed(empty: Warehouse, parcels: UseCase, rows: Rows) -> None:
     # A caller's JSON may say 3.0 for an integer and null for a missing value.
-    asked = rows(2).assign(stops=[3.0, None], zone=["near", None])
-    add_predictions(empty, asked.astype({"stops": object}).where(asked.notna(), None), NOON - timedelta(days=1))
+    asked = rows(2).astype(object)
+    asked["stops"] = pd.Series([3.0, None], dtype=object)
+    asked["zone"] = pd.Series(["near", None], dtype=object)
+    add_predictions(empty, asked, NOON - timedelta(days=1))
     window = windows.find(empty, parcels, 1, "predictions", NOON)
 
     found = windows.sample(empty, parcels, 1, window).sort_values("stops")

@@ -136,12 +136,12 @@ def test_a_search_that_is_killed_goes_on_without_repeating_a_finished_trial(
         training={
             "families": {
                 "ridge": {"alpha": {"low": 0.01, "high": 10.0, "log": True}},
-                "hist_gradient_boosting": {"max_iter": {"low": 250, "high": 300}, "learning_rate": 0.1},
+                "hist_gradient_boosting": {"max_iter": {"low": 90, "high": 120}, "learning_rate": 0.1},
             },
-            "trials": 10,
+            "trials": 8,
         }
     )
-    frame = make_rows(2000)
+    frame = make_rows(1500)
     dsn = postgres_server.create("optuna_killed")
     (tmp_path / "spec.json").write_text(use_case.model_dump_json())
     frame.to_parquet(tmp_path / "rows.parquet")
@@ -156,7 +156,7 @@ def test_a_search_that_is_killed_goes_on_without_repeating_a_finished_trial(
 
     assert killed >= 4
     assert after.attempts[: len(before.attempts)] == before.attempts
-    assert len(after.attempts) == 10
+    assert len(after.attempts) == 8
     assert states.count("FAIL") == 1
     undisturbed = search.run(use_case, train, "s1", optuna.storages.InMemoryStorage())
     assert tried(after) == tried(undisturbed)
@@ -170,7 +170,7 @@ def _killed_in_the_fifth_trial(folder: Path, dsn: str) -> int:
     assert process.stdout is not None
     finished = 0
     for line in process.stdout:
-        if found := re.match(r"trial (\d+)/10", line):
+        if found := re.match(r"trial (\d+)/8", line):
             finished = int(found[1])
         if finished == 4:
             time.sleep(0.3)

@@ -20,9 +20,7 @@ class Task:
     [("http://127.0.0.1:8080", ""), ("https://example.test/airflow/", "/airflow")],
     ids=["at the root", "behind a prefix"],
 )
-def test_a_task_leaves_the_address_of_its_report(
-    monkeypatch: pytest.MonkeyPatch, base_url: str, prefix: str
-) -> None:
+def test_a_task_leaves_the_address_of_its_report(monkeypatch: pytest.MonkeyPatch, base_url: str, prefix: str) -> None:
     monkeypatch.setenv("AIRFLOW__API__BASE_URL", base_url)
     settings.cache_clear()
     task, report = Task(), Report.of_run("housing", "drift", "run-1")

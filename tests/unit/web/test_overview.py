@@ -9,7 +9,8 @@ from sluice.domain.use_case import UseCase
 from sluice.web.overview import Fact, Row, Tone, facts, standings
 
 NOW = datetime(2026, 5, 2, 12, tzinfo=UTC)
-NOTHING = Row(**{"use_case": "housing", "live": 0} | {f.name: None for f in fields(Row) if f.name not in ("use_case", "live")})  # type: ignore[arg-type]
+NAMES = [field.name for field in fields(Row)]
+NOTHING = Row(**{**dict.fromkeys(NAMES), "use_case": "housing", "live": 0})  # type: ignore[arg-type]
 
 
 def fact(row: Row, label: str) -> Fact:

@@ -1,4 +1,3 @@
-import shutil
 from pathlib import Path
 
 import pytest
@@ -85,13 +84,13 @@ def test_the_overview_runs_no_script_and_loads_nothing(get: Get) -> None:
     assert "http" not in answer.text
 
 
-def test_a_dag_shows_its_own_use_case(
-    get: Get, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_dag_shows_its_own_use_case(get: Get, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shipped = settings().use_cases / "housing" / "use_case.yaml"
     for name in ("housing", "housing_two"):
         (tmp_path / name).mkdir()
-        text = shipped.read_text(encoding="utf-8").replace("name: housing\ntitle: Housing prices", f"name: {name}\ntitle: {name}!")
+        text = shipped.read_text(encoding="utf-8").replace(
+            "name: housing\ntitle: Housing prices", f"name: {name}\ntitle: {name}!"
+        )
         (tmp_path / name / "use_case.yaml").write_text(text, encoding="utf-8")
     monkeypatch.setenv("SLUICE_USE_CASES", str(tmp_path))
     settings.cache_clear()
@@ -100,7 +99,6 @@ def test_a_dag_shows_its_own_use_case(
     assert "housing_two!" not in get("/use_cases?dag=housing_train", reads).text
     assert "housing!" not in get("/use_cases?dag=housing_two_train", reads).text
     assert "housing!" in get("/use_cases?dag=sluice_check", reads).text
-    shutil.rmtree(tmp_path / "housing")
 
 
 def test_a_broken_spec_is_shown_as_text(get: Get, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

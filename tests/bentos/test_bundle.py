@@ -1,0 +1,122 @@
+"""A bundle is served only when its files, its graph and its golden rows all hold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tabular import bundle
+from tabular.errors import BundleError, RuntimeMismatchError
+from tabular.runtime import runtime_sha256
+from tabular.settings import PACKAGE
+from tests.bentos import bundles
+from tests.bentos.bundles import EXAMPLE, USE_CASE, Recipe, predict
+
+RUNTIME = runtime_sha256(PACKAGE)
+
+
+def load(folder: Path) -> bundle.Bundle:
+    return bundle.load(folder, USE_CASE, RUNTIME)
+
+
+def test_a_good_bundle_predicts_what_its_graph_computes(tmp_path: Path) -> None:
+    loaded = load(bundles.write(tmp_path))
+    rows = loaded.schema.rows([EXAMPLE, EXAMPLE | {"rooms": None}])
+    predictions = loaded.predict(loaded.schema.tensors(rows))
+    assert predictions.tolist() == [predict(EXAMPLE, 100.0), predict(EXAMPLE | {"rooms": None}, 100.0)]
+    assert predictions.dtype == np.float64
+
+
+def test_its_name_is_the_digest_of_its_manifest(tmp_path: Path) -> None:
+    assert bundle.verify(bundles.write(tmp_path / "a")) == bundle.verify(bundles.write(tmp_path / "b"))
+    assert bundle.verify(tmp_path / "a") != bundle.verify(bundles.write(tmp_path / "c", Recipe(base=1)))
+
+
+def edit(name: str, change: Callable[[str], str]) -> Callable[[Path], None]:
+    def apply(folder: Path) -> None:
+        (folder / name).write_text(change((folder / name).read_text(errors="replace")))
+        bundles.seal(folder)
+
+    return apply
+
+
+def manifest(change: Callable[[dict[str, str]], object]) -> Callable[[Path], None]:
+    def apply(folder: Path) -> None:
+        document = json.loads((folder / "manifest.json").read_text())
+        change(document["files"])
+        (folder / "manifest.json").write_text(json.dumps(document))
+
+    return apply
+
+
+SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
+    "no manifest": (lambda f: (f / "manifest.json").unlink(), "manifest.json is missing"),
+    "manifest is not JSON": (lambda f: (f / "manifest.json").write_text("{"), "manifest.json has 1 faults"),
+    "manifest names a file outside": (manifest(lambda m: m.update({"../x": "0" * 64})), "manifest.json has 1 faults"),
+    "manifest without the graph": (manifest(lambda m: m.pop("model.onnx")), "does not name model.onnx"),
+    "file missing": (lambda f: (f / "golden.json").unlink(), "golden.json is missing"),
+    "file altered": (lambda f: (f / "reference.parquet").write_bytes(b""), "reference.parquet is not the file"),
+    "contract is wrong": (edit("contract.json", lambda t: t.replace('"income"', "1", 1)), "contract.json has"),
+    "other use case": (edit("contract.json", lambda t: t.replace('"rents"', '"flats"', 1)), "is for 'flats'"),
+    "graph is no graph": (edit("model.onnx", lambda _: "nonsense"), "model.onnx cannot be loaded"),
+    "input has another type": (
+        edit("contract.json", lambda t: t.replace('"boolean"', '"category"')),
+        "the graph's inputs are not the contract's: furnished",
+    ),
+    "input has another name": (
+        edit("contract.json", lambda t: t.replace('"name": "rooms"', '"name": "halls"')),
+        "the graph's inputs are not the contract's: halls, rooms",
+    ),
+    "a golden row comes out wrong": (edit("golden.json", lambda t: t.replace("155.0", "155.1")), "row 0 as"),
+    "golden rows and predictions differ in number": (
+        edit("golden.json", lambda t: t.replace("155.0, ", "")),
+        "not one prediction for each instance",
+    ),
+    "no golden rows": (edit("golden.json", lambda _: '{"instances": [], "predictions": []}'), "golden.json has"),
+    "a golden row holds what the graph cannot take": (
+        edit("golden.json", lambda t: t.replace("8.5", '"high"')),
+        "the graph fails on the golden rows",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SPOILT)
+def test_a_spoilt_bundle_is_refused_in_words(tmp_path: Path, name: str) -> None:
+    spoil, message = SPOILT[name]
+    spoil(bundles.write(tmp_path))
+    with pytest.raises(BundleError) as caught:
+        load(tmp_path)
+    assert message in str(caught.value)
+
+
+def test_golden_rows_hold_within_the_tolerance_that_they_name(tmp_path: Path) -> None:
+    loaded = load(bundles.write(tmp_path, Recipe(claims=155.0 * (1 + 0.9e-5))))
+    assert loaded.contract.use_case == USE_CASE
+
+
+def test_a_bundle_for_other_serving_code_is_told_from_a_spoilt_one(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeMismatchError, match="needs runtime aaaaaaaaaaaa, this is"):
+        load(bundles.write(tmp_path, Recipe(runtime_sha256="a" * 64)))
+
+
+def test_the_runtime_hash_covers_code_lock_and_schema_and_nothing_else(tmp_path: Path) -> None:
+    files = {"service.py": "a", "log.py": "b", "requirements.txt": "c", "contract.schema.json": "{}"}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    before = runtime_sha256(tmp_path)
+    (tmp_path / "README.md").write_text("words")
+    (tmp_path / "requirements.in").write_text("wishes")
+    (tmp_path / "__pycache__").mkdir()
+    (tmp_path / "__pycache__" / "log.py").write_text("cached")
+    assert runtime_sha256(tmp_path) == before
+    digests = {before}
+    for name in files:
+        (tmp_path / name).write_text("changed")
+        digests.add(runtime_sha256(tmp_path))
+    (tmp_path / "new.py").write_text("")
+    digests.add(runtime_sha256(tmp_path))
+    assert len(digests) == len(files) + 2

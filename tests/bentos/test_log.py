@@ -1,0 +1,117 @@
+"""The prediction log beside a real database: order, bounds, rows that it cannot hold."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from sluice.adapters.warehouse import Warehouse
+from tabular.follow import Standing
+from tabular.log import Entry, Log
+from tests.bentos.servers import eventually
+
+MakeLog = Callable[..., Log]
+
+
+@pytest.fixture
+def drops() -> list[int]:
+    return []
+
+
+@pytest.fixture
+def make_log(warehouse: Warehouse, drops: list[int]) -> Iterator[MakeLog]:
+    made: list[Log] = []
+
+    def make(capacity: int = 1000, dsn: str = warehouse.dsn) -> Log:
+        log = Log(dsn, "rents", "r" * 64, Standing, capacity, drops.append)
+        made.append(log)
+        return log
+
+    yield make
+    for log in made:
+        log.close(patience=0)
+
+
+def entry(*rows: Sequence[Any], ids: Sequence[UUID] = (), moment: datetime | None = None) -> Entry:
+    ids = ids or [uuid4() for _ in rows]
+    predictions = [float(index) for index in range(len(rows))]
+    request_id = uuid4().hex
+    return Entry(request_id, 3, ["income", "place"], rows, predictions, ids, 1.5, moment or datetime.now(UTC))
+
+
+def kept(warehouse: Warehouse, given: Entry) -> list[dict[str, Any]]:
+    query = "SELECT * FROM serving.predictions WHERE request_id = %(request_id)s ORDER BY prediction"
+    return warehouse.rows(query, {"request_id": given.request_id})
+
+
+def test_values_come_back_as_they_were(make_log: MakeLog, warehouse: Warehouse) -> None:
+    log = make_log()
+    given = entry((0.1 + 0.2, 'a "quoted", \\ back\nslashed ünïcode'), (None, None), (10**300, "x"))
+    log.offer(given)
+    log.start()
+    rows = eventually(lambda: kept(warehouse, given))
+    assert [row["features"]["place"] for row in rows] == [row[1] for row in given.rows]
+    assert [row["features"]["income"] for row in rows] == [0.1 + 0.2, None, 10**300]
+    assert rows[0]["predicted_at"] == given.predicted_at
+
+
+def test_each_day_gets_its_partition(make_log: MakeLog, warehouse: Warehouse) -> None:
+    log = make_log()
+    days = [entry((1, "a"), moment=datetime(2031, 5, day, 23, 59, 59, tzinfo=UTC)) for day in (1, 2)]
+    for given in days:
+        log.offer(given)
+    log.start()
+    log.close()
+    assert [len(kept(warehouse, given)) for given in days] == [1, 1]
+    assert warehouse.rows("SELECT to_regclass('serving.predictions_20310502') IS NOT NULL AS there") == [
+        {"there": True}
+    ]
+
+
+def test_one_row_that_the_database_cannot_hold_costs_only_itself(
+    make_log: MakeLog, warehouse: Warehouse, drops: list[int]
+) -> None:
+    log = make_log()
+    given = [entry((1, "good"), (2, "bad \x00"), (3, "good")), entry((4, "good"))]
+    for each in given:
+        log.offer(each)
+    log.start()
+    log.close()
+    assert [[row["features"]["income"] for row in kept(warehouse, each)] for each in given] == [[1, 3], [4]]
+    assert drops == [1]
+
+
+def test_a_row_that_was_written_already_is_not_a_loss(
+    make_log: MakeLog, warehouse: Warehouse, drops: list[int]
+) -> None:
+    log = make_log()
+    first = entry((1, "a"), (2, "b"))
+    log.offer(first)
+    log.offer(first)
+    log.start()
+    log.close()
+    assert len(kept(warehouse, first)) == 2
+    assert drops == []
+
+
+def test_a_request_that_is_larger_than_the_room_is_kept_in_part(make_log: MakeLog, drops: list[int]) -> None:
+    log = make_log(capacity=5)
+    log.offer(entry(*[(i, "a") for i in range(8)]))
+    log.offer(entry((9, "a")))
+    assert drops == [3, 1]
+
+
+def test_offering_never_waits_for_a_database_that_hangs(make_log: MakeLog, drops: list[int]) -> None:
+    # An address that swallows packets: nobody refuses, nobody answers.
+    log = make_log(dsn="postgresql://nobody@198.51.100.1:5432/nowhere")
+    log.start()
+    started = time.monotonic()
+    for _ in range(100):
+        log.offer(entry((1, "a")))
+    assert time.monotonic() - started < 0.5
+    assert drops == []

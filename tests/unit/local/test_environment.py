@@ -1,0 +1,46 @@
+"""The programs' environment: what a person's shell holds cannot change the stack."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from local import environment, ports
+from local.addresses import Addresses
+from local.credentials import generate
+from local.state import State
+
+
+@pytest.fixture
+def addresses() -> Addresses:
+    return Addresses(ports.expected(["housing"]), generate(), ("housing",))
+
+
+@pytest.mark.parametrize(
+    "name", ["AIRFLOW_HOME", "AIRFLOW__CORE__EXECUTOR", "MLFLOW_TRACKING_URI", "PYTHONDONTWRITEBYTECODE", "PGHOST"]
+)
+def test_a_variable_that_programs_take_orders_from_stays_outside(name: str) -> None:
+    assert environment.inherited({name: "x", "HTTPS_PROXY": "y"}) == {"HTTPS_PROXY": "y"}
+
+
+def test_tasks_find_everything_by_the_names_that_sluice_reads(tmp_path: Path, addresses: Addresses) -> None:
+    variables = environment.airflow(State(tmp_path), addresses)
+
+    assert variables["SLUICE_WAREHOUSE_DSN"] == addresses.document()["warehouse"]
+    assert variables["SLUICE_OPTUNA_DSN"] == addresses.document()["optuna"]
+    assert variables["MLFLOW_TRACKING_URI"] == "http://127.0.0.1:5000"
+    assert variables["SLUICE_OBJECT_STORE"] == f"file://{tmp_path}/store"
+    assert variables["AIRFLOW_CONN_SMTP_DEFAULT"].startswith("smtp://127.0.0.1:2525/?disable_ssl=true")
+
+
+def test_a_model_server_gets_no_secret_of_airflow(tmp_path: Path, addresses: Addresses) -> None:
+    variables = environment.serving(State(tmp_path), addresses, "housing")
+
+    secrets = {addresses.credentials.fernet_key, addresses.credentials.jwt_secret, addresses.credentials.admin}
+    assert not secrets & set(variables.values())
+    assert variables["SLUICE_USE_CASE"] == "housing"
+
+
+def test_nothing_reports_its_use(tmp_path: Path) -> None:
+    assert environment.SILENT.items() <= environment.common(State(tmp_path)).items()
