@@ -111,19 +111,15 @@ class Manifest(Frozen):
     files: dict[FileName, Sha256]
 
 
-class Champion(Frozen):
-    """What the object store says serves: a version, its bento, its bundle."""
+class Named(Frozen):
+    """Which version should serve: `champion.json` in the object store, `release.json` in an image.
+
+    What else stands there is for others.
+    """
+
+    model_config = ConfigDict(extra="ignore")
 
     version: int = Field(ge=1)
-    bento: str
-    bundle_sha256: str
-
-
-class Baked(Frozen):
-    """What the image carries."""
-
-    version: int = Field(ge=1)
-    bento: str
 
 
 Document = TypeVar("Document", bound=Frozen)

@@ -38,7 +38,7 @@ class Settings(BaseModel):
     """Largest request body, in bytes."""
     log_rows: int = Field(default=10_000, ge=1, alias="SLUICE_LOG_ROWS")
     """Most predictions that wait for the database; more are dropped and counted."""
-    home: Path = Field(default=Path("~/bentoml"), alias="BENTOML_HOME")
+    home: Path = Field(default_factory=lambda: Path.home() / "bentoml", alias="BENTOML_HOME")
     """The server's own folder."""
 
 

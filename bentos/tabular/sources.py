@@ -12,7 +12,7 @@ import httpx
 
 from tabular import contract as documents
 from tabular.bundle import MANIFEST
-from tabular.contract import Baked, Champion, Manifest
+from tabular.contract import Manifest, Named
 from tabular.errors import BundleError, UnreachableError
 
 Name = Literal["registry", "object_store", "baked", "none"]
@@ -129,7 +129,7 @@ class ObjectStore:
 
     def champion(self) -> int | None:
         text = self._read("champion.json")
-        return None if text is None else documents.parse(Champion, text, "champion.json").version
+        return None if text is None else documents.parse(Named, text, "champion.json").version
 
     def fetch(self, version: int, folder: Path) -> Path:
         (folder / MANIFEST).write_bytes(self._file(f"{version}/{MANIFEST}"))
@@ -164,7 +164,7 @@ class Image:
 
     def champion(self) -> int | None:
         path = self.bundle / "release.json"
-        return documents.read(Baked, path).version if path.exists() else None
+        return documents.read(Named, path).version if path.exists() else None
 
     def fetch(self, version: int, folder: Path) -> Path:
         return self.bundle

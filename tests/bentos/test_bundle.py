@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sluice.adapters import bundles as adapters
 from tabular import bundle
 from tabular.errors import BundleError, RuntimeMismatchError
 from tabular.runtime import runtime_sha256
@@ -120,3 +121,7 @@ def test_the_runtime_hash_covers_code_lock_and_schema_and_nothing_else(tmp_path:
     (tmp_path / "new.py").write_text("")
     digests.add(runtime_sha256(tmp_path))
     assert len(digests) == len(files) + 2
+
+
+def test_what_builds_a_release_computes_the_same_runtime_hash() -> None:
+    assert adapters.runtime_sha256(PACKAGE) == RUNTIME

@@ -99,6 +99,7 @@ def test_every_stage_retries_and_never_runs_beside_itself(stages: dict[str, DAG]
         assert dag.max_active_runs == 1
         assert not dag.catchup
         assert all(task.retries for task in dag.tasks)
+        assert dag.start_date is None, "with a start date, a new DAG runs at once for its last date"
 
 
 def test_every_field_of_a_trigger_form_has_a_title_and_a_help_text(stages: dict[str, DAG]) -> None:

@@ -97,6 +97,8 @@ def validate(warehouse: Warehouse, use_case: UseCase, batch_id: int) -> Validati
         batch = asset.add_batch_definition_whole_table("whole").get_batch()
         found = batch.validate(wanted, result_format="SUMMARY")
     finally:
+        # The two hold connections of their own.
+        source.get_execution_engine().close()
         source.get_engine().dispose()
     result: dict[str, Any] = json.loads(json.dumps(found.to_json_dict()), parse_constant=str)
     validation = Validation(bool(found.success), tuple(_failures(result)), result)

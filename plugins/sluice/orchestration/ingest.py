@@ -10,7 +10,7 @@ from airflow.sdk import DAG, Param
 from sluice.domain.report import Report
 from sluice.domain.use_case import UseCase
 from sluice.orchestration import assets, clients, specs
-from sluice.orchestration.steps import common, cron, step
+from sluice.orchestration.steps import common, cron, reason, step
 from sluice.settings import settings
 
 DOC = """
@@ -39,7 +39,7 @@ def ingest_dag(use_case: UseCase) -> DAG:
             description="A file path or an http(s) URL to read instead. Empty: "
             f"{use_case.source.uri or 'the sample that ships with the use case'}.",
         ),
-        "reason": Param("", type="string", title="Reason", description="Why this run was asked for."),
+        "reason": reason("Why this run was asked for."),
     }
     options = common(use_case, "ingest", DOC, hours=2)
     with DAG(**options, schedule=cron(use_case.schedule.ingest), params=params) as dag:

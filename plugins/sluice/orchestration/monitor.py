@@ -12,7 +12,7 @@ from sluice.domain.errors import StateError
 from sluice.domain.use_case import UseCase
 from sluice.orchestration import clients, specs
 from sluice.orchestration.bundles import downloaded
-from sluice.orchestration.steps import common, cron, step
+from sluice.orchestration.steps import common, cron, reason, step
 
 DOC = """
 Compares what arrives now with what the champion was trained on, column by column (Evidently).
@@ -35,7 +35,7 @@ def monitor_dag(use_case: UseCase) -> DAG:
             title="Current rows",
             description="What is compared with the reference. auto: predictions where there are enough.",
         ),
-        "reason": Param("", type="string", title="Reason", description="Why this check was asked for."),
+        "reason": reason("Why this check was asked for."),
     }
     options = common(use_case, "monitor", DOC, hours=1)
     with DAG(**options, schedule=cron(use_case.schedule.monitor), params=params) as dag:

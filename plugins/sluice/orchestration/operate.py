@@ -7,7 +7,7 @@ from datetime import timedelta
 from airflow.sdk import DAG
 
 from sluice.orchestration import alerts, health
-from sluice.orchestration.steps import START, cron, step
+from sluice.orchestration.steps import cron, step
 
 CHECK_DOC = """
 Reads every use case's spec, hourly, and fails with a mail when one is broken.
@@ -24,7 +24,6 @@ def check_dag() -> DAG:
         dag_display_name="Sluice: check",
         description="Reads every use case's spec.",
         doc_md=CHECK_DOC,
-        start_date=START,
         schedule=cron("0 * * * *"),
         catchup=False,
         max_active_runs=1,

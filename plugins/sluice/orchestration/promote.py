@@ -16,7 +16,7 @@ from sluice.domain.evidence import Subject, decide
 from sluice.domain.use_case import UseCase
 from sluice.orchestration import assets, clients, specs
 from sluice.orchestration.bundles import downloaded
-from sluice.orchestration.steps import common, step
+from sluice.orchestration.steps import common, reason, step
 from sluice.settings import settings
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def promote_dag(use_case: UseCase) -> DAG:
             title="Version",
             description="The model version to judge. Empty: the one that was registered last.",
         ),
-        "reason": Param("", type="string", title="Reason", description="Kept in the deployments ledger."),
+        "reason": reason("Kept in the deployments ledger."),
     }
     with DAG(**common(use_case, "promote", DOC, hours=1), schedule=[assets.candidate(use_case)], params=params) as dag:
         name = use_case.name

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, ParamSpec, TypeVar
 
-from airflow.sdk import CronTriggerTimetable, task
+from airflow.sdk import CronTriggerTimetable, Param, task
 from airflow.sdk.exceptions import AirflowFailException
 
 from sluice.domain.errors import TerminalError
@@ -17,7 +17,6 @@ from sluice.orchestration import alerts as alerting
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
-START = datetime(2024, 1, 1, tzinfo=UTC)
 DOCS = "The runbook is docs/operations.md."
 
 
@@ -60,7 +59,6 @@ def common(use_case: UseCase, stage: str, doc: str, hours: float) -> dict[str, A
         "dag_display_name": f"{use_case.title}: {stage}",
         "description": doc.strip().splitlines()[0],
         "doc_md": f"{doc.strip()}\n\n{DOCS}",
-        "start_date": START,
         "catchup": False,
         "max_active_runs": 1,
         "dagrun_timeout": timedelta(hours=hours),
@@ -77,5 +75,16 @@ def common(use_case: UseCase, stage: str, doc: str, hours: float) -> dict[str, A
 
 
 def cron(expression: str | None) -> CronTriggerTimetable | None:
-    """A schedule in UTC, or none."""
-    return CronTriggerTimetable(expression, timezone="UTC") if expression else None
+    """A schedule in UTC, or none.
+
+    A DAG that Airflow sees for the first time waits for its next date; with a start date, or without the minute's
+    grace, it would run at once for the last one, and find nothing there yet.
+    """
+    if expression is None:
+        return None
+    return CronTriggerTimetable(expression, timezone="UTC", run_immediately=timedelta(minutes=1))
+
+
+def reason(description: str) -> Param:
+    """The field of every trigger form that asks why."""
+    return Param(None, type=["null", "string"], title="Reason", description=description)

@@ -11,7 +11,7 @@ from airflow.sdk import DAG, Param
 
 from sluice.domain.use_case import UseCase
 from sluice.orchestration import assets, clients, specs
-from sluice.orchestration.steps import common, cron, step
+from sluice.orchestration.steps import common, cron, reason, step
 from sluice.settings import settings
 
 DOC = """
@@ -38,7 +38,7 @@ def train_dag(use_case: UseCase) -> DAG:
             title="Trials",
             description=f"How many proposals are tried. Empty: {use_case.training.trials}, as the spec says.",
         ),
-        "reason": Param("", type="string", title="Reason", description="Kept on the model version."),
+        "reason": reason("Kept on the model version."),
     }
     hours = 1 + use_case.training.time_limit_minutes / 60
     options = common(use_case, "train", DOC, hours=hours)
@@ -53,9 +53,13 @@ def train_dag(use_case: UseCase) -> DAG:
 
 def take_snapshot(name: str) -> str:
     """Freeze the validated rows of now."""
+    from sluice.ingestion import tables
     from sluice.training import snapshots
 
-    return snapshots.take(clients.warehouse(), clients.store(), specs.use_case(name)).snapshot_id
+    use_case, warehouse = specs.use_case(name), clients.warehouse()
+    # A use case that was never ingested has too few rows, which is easier to act on than a table that is not there.
+    tables.ensure(warehouse, use_case)
+    return snapshots.take(warehouse, clients.store(), use_case).snapshot_id
 
 
 def search(name: str, snapshot_id: str, *, params: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from sluice.training.search import SearchResult
 from sluice.training.snapshots import Snapshot
 
 
-def tags(candidate: Candidate, reason: str) -> dict[str, str]:
+def tags(candidate: Candidate, reason: str | None) -> dict[str, str]:
     """What programs look for on a version; the digests say which bundle was registered."""
     contract = candidate.bundle.contract
     return {
