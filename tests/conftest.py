@@ -20,6 +20,9 @@ from sluice import registry
 from sluice.adapters.migrations import migrate
 from sluice.adapters.warehouse import Warehouse
 from sluice.domain.use_case import UseCase
+from tests.live import live
+
+__all__ = ["live"]
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 STATEMENTS = REPOSITORY / "include" / "sql"
@@ -33,7 +36,10 @@ def real_data_folder() -> Path:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect, rather than skip, what needs data that is not here."""
+    """Mark what needs the stack; deselect, rather than skip, what needs data that is not here."""
+    for item in items:
+        if "live" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.integration)
     if real_data_folder().is_dir():
         return
     absent = [item for item in items if item.get_closest_marker("real_data")]

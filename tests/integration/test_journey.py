@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from sluice.domain.use_case import UseCase
-from tests.integration.conftest import LiveStack
+from tests.live import LiveStack
 
 
 @pytest.fixture(scope="module")

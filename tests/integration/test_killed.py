@@ -14,7 +14,7 @@ import pytest
 
 from sluice.adapters.warehouse import Warehouse
 from sluice.domain.use_case import UseCase
-from tests.integration.conftest import LiveStack
+from tests.live import LiveStack
 
 
 def task_process(live: LiveStack, task_id: str, run_id: str, seconds: float = 90) -> psutil.Process:

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from sluice.domain.frozen import Frozen, Name
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Weights = dict[str, Annotated[float, Field(ge=0)]]
+Weights = Annotated[dict[str, Annotated[float, Field(ge=0)]], Field(min_length=1)]
 
 #: The hidden column that holds each row's group.
 GROUP = "group"
@@ -226,7 +226,7 @@ class Sample(Frozen):
                 raise ValueError(f"{name}: `quantiles` needs {len(self.levels)} values, one for each level")
             _known(f"{name}.product", marginal.product or (), earlier)
             _known(f"{name}.shares_by_group", marginal.shares_by_group or (), members)
-            if marginal.shares_by_group and members - set(marginal.shares_by_group):
+            if marginal.shares_by_group is not None and members - set(marginal.shares_by_group):
                 raise ValueError(f"{name}.shares_by_group: every group needs its shares")
             if marginal.shares_by_bin:
                 _known(f"{name}.shares_by_bin.column", [marginal.shares_by_bin.column], earlier)

@@ -17,13 +17,11 @@ from sluice.adapters.bundles import Bundle
 from sluice.domain.errors import ReleaseError
 from sluice.domain.release import Release
 
-#: What the image is made of when one is built; serving's locked requirements and nothing else.
+#: What goes into a bento, and into its image when one is built: serving's locked requirements and nothing else.
 BENTOFILE = {
     "service": "tabular.service:Tabular",
-    "include": ["tabular/**", "bundle/**"],
-    "exclude": ["**/__pycache__/**"],
+    "include": ["tabular/*.py", "tabular/requirements.txt", "tabular/contract.schema.json", "bundle/**"],
     "python": {"requirements_txt": "tabular/requirements.txt", "lock_packages": False},
-    "docker": {"base_image": "python:3.11-slim"},
 }
 BUILD_SECONDS = 300
 

@@ -9,12 +9,12 @@ import onnx
 import pandas as pd
 import pytest
 from onnx import TensorProto, helper
-from tabular.runtime import runtime_sha256 as as_the_service_computes_it
 
 from sluice.adapters import bundles
 from sluice.adapters.bundles import Bundle
 from sluice.domain.contract import BUNDLE_FILES, Contract, Golden, Input, Limits, Lineage, Output
 from sluice.domain.errors import BundleError
+from tabular.runtime import runtime_sha256 as as_the_service_computes_it
 
 CONTRACT = Contract(
     use_case="tea",

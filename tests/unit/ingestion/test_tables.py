@@ -101,8 +101,7 @@ def test_a_rows_identity_is_a_hash_of_canonical_text(
     use_case = make_use_case(training=SPEC["training"] | {"split": {"identity": identity}})
     accept(warehouse, use_case, make_source("7,20.50,2,true,gas,2024-05-01T00:00:00Z", "7,-0.0,2,,,"))
     first, second = validated(warehouse, use_case)
-    texts = [use_case.name, "7", "20.5", "true", "gas", "1714521600.000000"]
-    assert first["_identity"] == md5(texts)
+    assert first["_identity"] == md5([use_case.name, "7", "20.5", "true", "gas", "1714521600.000000"])
     assert second["_identity"] == md5([use_case.name, "7", "0", None, None, None])
 
 

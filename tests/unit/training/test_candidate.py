@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tabular import contract as serving
 
 from sluice.adapters import bundles, metrics
 from sluice.domain.contract import Lineage
@@ -14,6 +13,7 @@ from sluice.training import candidate, graph
 from sluice.training.candidate import Candidate
 from sluice.training.search import Attempt
 from sluice.training.snapshots import Rows
+from tabular import contract as serving
 from tests.unit.training.conftest import make_rows, spec
 
 BEST = Attempt(
@@ -73,9 +73,7 @@ def test_the_interval_covers_about_its_level_of_the_test_rows(made: Candidate) -
     assert 0.8 < interval.coverage <= 1
 
 
-def test_the_reference_is_a_bounded_sample_of_scored_train_rows(
-    made: Candidate, flats: UseCase, rows: Rows
-) -> None:
+def test_the_reference_is_a_bounded_sample_of_scored_train_rows(made: Candidate, flats: UseCase, rows: Rows) -> None:
     reference = made.bundle.reference()
     assert len(reference) == flats.monitoring.sample_rows
     assert list(reference) == ["area", "rooms", "lift", "district", "rent", "prediction"]

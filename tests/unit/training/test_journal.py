@@ -62,7 +62,9 @@ def test_the_run_is_finished_and_says_what_was_trained_on_what(
     assert run.info.status == "FINISHED"
     assert run.data.params["family"] == found.best.family
     assert run.data.params["seed"] == "3"
-    assert {k: run.data.params[k] for k in found.best.parameters} == {k: str(v) for k, v in found.best.parameters.items()}
+    assert {k: run.data.params[k] for k in found.best.parameters} == {
+        k: str(v) for k, v in found.best.parameters.items()
+    }
     assert run.data.tags["snapshot_id"] == SNAPSHOT.snapshot_id
     assert run.data.tags["spec_sha256"] == flats.sha256()
     assert run.data.tags["bundle_sha256"] == made.bundle.sha256
@@ -122,9 +124,7 @@ def test_spec_plots_and_trials_are_kept(
 
 
 @pytest.mark.parametrize("error", [RuntimeError("boom"), KeyboardInterrupt()], ids=["error", "stopped"])
-def test_a_training_that_ends_early_is_a_failed_run(
-    tracking: Tracking, flats: UseCase, error: BaseException
-) -> None:
+def test_a_training_that_ends_early_is_a_failed_run(tracking: Tracking, flats: UseCase, error: BaseException) -> None:
     seen = ""
     with pytest.raises(type(error)), journal.begin(tracking, flats, SNAPSHOT) as entry:
         seen = entry.run_id

@@ -141,9 +141,7 @@ def test_an_unknown_snapshot_is_an_error(validated: Warehouse) -> None:
 def test_the_id_follows_from_the_values_and_not_from_how_they_are_stored() -> None:
     whole = pa.table({"a": pa.array([1.5, None, 3.0]), "b": pa.array(["x", "", None])})
     chunked = pa.concat_tables([whole.slice(0, 1), whole.slice(1)])
-    hidden = pa.Array.from_buffers(
-        pa.float64(), 3, [pa.py_buffer(b"\x05"), pa.array([1.5, 77.0, 3.0]).buffers()[1]]
-    )
+    hidden = pa.Array.from_buffers(pa.float64(), 3, [pa.py_buffer(b"\x05"), pa.array([1.5, 77.0, 3.0]).buffers()[1]])
     assert snapshots.content_id(chunked) == snapshots.content_id(whole)
     assert snapshots.content_id(whole.set_column(0, "a", hidden)) == snapshots.content_id(whole)
 
@@ -160,3 +158,10 @@ def test_the_id_follows_from_the_values_and_not_from_how_they_are_stored() -> No
 )
 def test_other_rows_have_another_id(other: pa.Table) -> None:
     assert snapshots.content_id(other) != snapshots.content_id(pa.table({"a": pa.array(["a", "bc"])}))
+
+
+def test_a_missing_value_is_not_an_empty_one() -> None:
+    missing, empty = (pa.table({"a": pa.array([1.0, 0.0]), "b": pa.array(["a", text])}) for text in (None, ""))
+    assert snapshots.content_id(missing) != snapshots.content_id(empty)
+    nothing = empty.set_column(0, "a", pa.array([1.0, None]))
+    assert snapshots.content_id(nothing) != snapshots.content_id(empty)

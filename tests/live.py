@@ -19,15 +19,8 @@ from local.state import State
 from sluice.adapters.tracking import Tracking
 from sluice.adapters.warehouse import Warehouse
 
-STATEMENTS = Path(__file__).parents[2] / "include" / "sql"
+STATEMENTS = Path(__file__).parents[1] / "include" / "sql"
 RUNS = count(1)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything here needs the stack."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.integration)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,70 @@
+"""A person's walk through Airflow's UI: sign in, fill the form, trigger, follow, open the report."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tests.live import LiveStack
+
+pytestmark = pytest.mark.browser
+
+QUIET = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+PATIENCE = 60_000
+
+
+@pytest.fixture
+def page(live: LiveStack) -> Iterator[Page]:
+    """A browser that is signed in as admin."""
+    with sync_playwright() as playwright:
+        chromium = next(p for p in ("/usr/bin/chromium", "/usr/bin/google-chrome") if Path(p).exists())
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(QUIET))
+        page = browser.new_page(viewport={"width": 1400, "height": 900})
+        page.set_default_timeout(PATIENCE)
+        page.goto(live.addresses.airflow)
+        page.get_by_label("Username").fill("admin")
+        page.get_by_label("Password").fill(live.addresses.credentials.admin)
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("link", name="Dags")).to_be_visible(timeout=PATIENCE)
+        yield page
+        browser.close()
+
+
+def test_a_person_triggers_an_ingestion_and_opens_its_report(live: LiveStack, page: Page, tmp_path: Path) -> None:
+    live.airflow.await_dag("housing_ingest")
+    page.goto(f"{live.addresses.airflow}/dags/housing_ingest")
+    page.get_by_role("button", name="Trigger").first.click()
+    form = page.get_by_role("dialog")
+    expect(form).to_contain_text("A file path or an http(s) URL to read instead")
+    form.locator("[name=element_source]").fill("sample:housing?rows=6000&seed=99")
+    form.locator("[name=element_reason]").fill("a walk through the form")
+    page.screenshot(path=tmp_path / "form.png")
+    form.get_by_role("button", name="Trigger").last.click()
+
+    page.wait_for_url(re.compile("/runs/"))
+    expect(page.get_by_text("Success").first).to_be_visible(timeout=3 * PATIENCE)
+    page.screenshot(path=tmp_path / "run.png")
+    page.goto(page.url.split("?")[0].rstrip("/") + "/tasks/judge_batch/details")
+    with page.expect_navigation(url=re.compile("/sluice/reports/housing/validation/")):
+        page.get_by_role("link", name="Report").click()
+    expect(page.locator("body")).to_contain_text("6,000")
+    page.screenshot(path=tmp_path / "report.png")
+
+    batches = live.warehouse.rows("SELECT rows FROM ingest.batches WHERE source_uri LIKE '%seed=99%'")
+    assert [batch["rows"] for batch in batches] == [6000]
+
+
+def test_the_overview_shows_every_use_case(live: LiveStack, page: Page, tmp_path: Path) -> None:
+    page.get_by_role("link", name="Sluice").first.click()
+
+    view = page.frame_locator("iframe")
+    expect(view.get_by_role("heading", name="Housing prices")).to_be_visible()
+    expect(view.locator("body")).to_contain_text("Champion")
+    page.screenshot(path=tmp_path / "overview.png")
