@@ -7,7 +7,6 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from local.addresses import Addresses
 from local.demo import Result
@@ -40,33 +39,25 @@ def show(console: Console, results: Sequence[Result], up_after: float, total: fl
         total: Seconds in all.
     """
     for result in results:
-        table = Table(
-            "stage", "seconds", "what came out", title=f"\\n{result.use_case}", title_justify="left", box=None
-        )
-        table.add_row("stack", f"{up_after:.1f}", "up")
-        for stage, seconds, said in result.stages:
-            table.add_row(stage, f"{seconds:.1f}", escape(said))
-        table.add_row("all", f"{total:.1f}", "")
-        console.print(table)
-        _show_answer(console, result)
+        stages = [(name, f"{seconds:6.1f} s  {said}") for name, seconds, said in result.stages]
+        console.print(f"\n[bold]{escape(result.use_case)}: what came out[/bold]")
+        _lines(console, [("stack", f"{up_after:6.1f} s  up"), *stages, ("all", f"{total:6.1f} s")])
+        console.print()
+        _lines(console, list(_answer(result)))
 
 
-def _show_answer(console: Console, result: Result) -> None:
-    table = Table(show_header=False, box=None)
+def _answer(result: Result) -> Iterator[tuple[str, str]]:
     if result.verdict:
-        table.add_row("decision", f"[bold]{escape(result.verdict.code)}[/bold]")
+        yield "decision", result.verdict.code
     if answer := result.answer:
         interval = f", interval {answer.interval[0]:,.6g} to {answer.interval[1]:,.6g}" if answer.interval else ""
-        table.add_row("prediction", f"[bold]{answer.prediction:,.6g} {answer.unit}[/bold]{interval}")
-        table.add_row("served by", f"version {answer.version}, prediction id {answer.prediction_id}")
+        yield "prediction", f"{answer.prediction:,.6g} {answer.unit}{interval}"
+        yield "served by", f"version {answer.version}, prediction id {answer.prediction_id}"
     for row in result.lineage:
-        origin = f"run {row['run_id']} < {row['snapshot_id']} < batch {row['batch_id']}"
-        table.add_row(
-            "lineage", f"{escape(row['bento'])} < {origin} < {escape(row['source_uri'])} {row['sha256'][:12]}"
-        )
+        yield "lineage", f"{row['bento']} < run {row['run_id']} < snapshot {row['snapshot_id']}"
+        yield "", f"< batch {row['batch_id']} < {row['source_uri']} (sha256 {row['sha256'][:12]})"
     for kind, url in result.reports:
-        table.add_row(f"{kind} report", url)
-    console.print(table, soft_wrap=True)
+        yield f"{kind} report", url
 
 
 def logins(console: Console, addresses: Addresses) -> None:
@@ -79,7 +70,12 @@ def logins(console: Console, addresses: Addresses) -> None:
         *((f"Model {name}", addresses.serving(name)) for name in addresses.use_cases),
         ("Warehouse", addresses.database("warehouse")),
     ]
-    width = max(len(name) for name, _ in lines)
     console.print()
+    _lines(console, lines)
+
+
+def _lines(console: Console, lines: Sequence[tuple[str, str]]) -> None:
+    """Print names and texts; a long text is left to the terminal to wrap, so that it can be copied."""
+    width = max(len(name) for name, _ in lines)
     for name, text in lines:
-        console.print(f"{name:<{width}}  {escape(text)}", soft_wrap=True)
+        console.print(f"  {name:<{width}}  {escape(text)}", soft_wrap=True)

@@ -1,1 +1,3 @@
-UPDATE ingest.batches SET rows = %(rows)s, quarantined = %(quarantined)s WHERE batch_id = %(batch_id)s
+UPDATE ingest.batches
+SET rows = %(rows)s, quarantined = %(quarantined)s
+WHERE batch_id = %(batch_id)s

@@ -1,1 +1,1 @@
-COPY {quarantine} (_batch_id, _row, "row", reasons) FROM STDIN
+COPY {quarantine} (_batch_id, _row, row, reasons) FROM STDIN

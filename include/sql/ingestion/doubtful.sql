@@ -1,2 +1,4 @@
--- Whether Postgres copied a value as it stood that a tolerant reading would take for another.
-SELECT EXISTS (SELECT FROM {partition} WHERE {doubts}) AS doubtful
+-- How many rows hold a value that Postgres copied as it stood and a tolerant reading would take for another.
+SELECT count(*) AS doubtful
+FROM {partition}
+WHERE {doubts}

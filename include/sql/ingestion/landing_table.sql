@@ -1,5 +1,5 @@
 CREATE TABLE IF NOT EXISTS {landing} (
-    {columns},
+    {definitions},
     _batch_id bigint NOT NULL,
     _row bigint NOT NULL,
     PRIMARY KEY (_batch_id, _row)

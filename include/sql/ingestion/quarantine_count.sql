@@ -1,1 +1,3 @@
-SELECT count(*) AS rows FROM {quarantine} WHERE _batch_id = %(batch_id)s
+SELECT count(*) AS quarantined
+FROM {quarantine}
+WHERE _batch_id = %(batch_id)s

@@ -12,8 +12,8 @@ WITH back AS (
 
 INSERT INTO {partition} ({columns}, _batch_id, _row)
 SELECT
-    {values},
+    {typed_columns},
     back._batch_id,
     back._row
 FROM back
-CROSS JOIN LATERAL jsonb_populate_record(NULL::{partition}, back."row") AS typed
+CROSS JOIN LATERAL jsonb_populate_record(NULL::{partition}, back.row) AS typed

@@ -1,27 +1,32 @@
 -- Only the accepted batches that count, each row with its identity and the part it plays for ever.
 CREATE VIEW {view} AS
+WITH counted AS (
+    SELECT batch_id
+    FROM ingest.batches
+    WHERE use_case = {use_case} AND status = 'accepted'
+    ORDER BY current_since DESC, batch_id DESC
+    LIMIT {newest}
+),
+
+identified AS (
+    SELECT
+        landed.*,
+        md5(array_to_json(ARRAY[{identity}])::text) AS _identity
+    FROM {landing} AS landed
+    -- An array, because only then are the other batches' partitions not read.
+    WHERE landed._batch_id = any((SELECT array_agg(counted.batch_id) FROM counted)::bigint [])
+    -- Keeps the hash from being computed again for each use of it.
+    OFFSET 0
+)
+
 SELECT
     {columns},
-    landed._batch_id,
-    landed._row,
-    identified._identity,
+    _batch_id,
+    _row,
+    _identity,
     CASE
-        WHEN placed.share < {test} THEN 'test'
-        WHEN placed.share < {test} + {calibration} THEN 'calibration'
+        WHEN ('x' || left(_identity, 8))::bit(32)::bigint < {test} * 4294967296 THEN 'test'
+        WHEN ('x' || left(_identity, 8))::bit(32)::bigint < ({test} + {calibration}) * 4294967296 THEN 'calibration'
         ELSE 'train'
     END AS _part
-FROM {landing} AS landed
-CROSS JOIN LATERAL (
-    SELECT md5(array_to_json(ARRAY[{identity}])::text) AS _identity
-) AS identified
-CROSS JOIN LATERAL (
-    SELECT ('x' || left(identified._identity, 8))::bit(32)::bigint / 4294967296::double precision AS share
-) AS placed
-WHERE
-    landed._batch_id = ANY(ARRAY(
-        SELECT batch.batch_id
-        FROM ingest.batches AS batch
-        WHERE batch.use_case = {use_case} AND batch.status = 'accepted'
-        ORDER BY batch.current_since DESC, batch.batch_id DESC
-        LIMIT {newest}
-    ))
+FROM identified

@@ -1,1 +1,1 @@
-SELECT obj_description(to_regclass(%(view)s), 'pg_class') AS comment
+SELECT obj_description(to_regclass(%(view)s), 'pg_class') AS spec

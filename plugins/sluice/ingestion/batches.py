@@ -177,7 +177,7 @@ class _Landing:
                 return None
             rows = cursor.rowcount
             cursor.execute(self.statement("doubtful", doubts=_doubts(self.use_case.columns)))
-            return None if body.marked or cursor.fetchall() == [(True,)] else rows
+            return None if body.marked or cursor.fetchall() != [(0,)] else rows
 
     def _copy_tolerant(self) -> tuple[int, int]:
         """Read the file value by value and copy what was meant."""

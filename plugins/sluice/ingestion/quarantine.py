@@ -63,8 +63,8 @@ def tally(warehouse: Warehouse, use_case: UseCase, batch_id: int) -> Quarantined
     quarantine, wanted = tables.quarantine(use_case), {"batch_id": batch_id}
     count = warehouse.rows(warehouse.statement("ingestion/quarantine_count", quarantine=quarantine), wanted)
     reasons = warehouse.rows(warehouse.statement("ingestion/quarantine_reasons", quarantine=quarantine), wanted)
-    rows: int = count[0]["rows"]
-    return Quarantined(rows, {row["reason"]: row["rows"] for row in reasons}, rows / batch.rows)
+    rows: int = count[0]["quarantined"]
+    return Quarantined(rows, {row["reason"]: row["quarantined"] for row in reasons}, rows / batch.rows)
 
 
 def restore(warehouse: Warehouse, use_case: UseCase, batch_id: int) -> int:
@@ -78,7 +78,7 @@ def restore(warehouse: Warehouse, use_case: UseCase, batch_id: int) -> int:
         partition=tables.partition(use_case, batch_id),
         quarantine=tables.quarantine(use_case),
         columns=sql.SQL(", ").join(map(sql.Identifier, names)),
-        values=sql.SQL(",\n    ").join(sql.Identifier("typed", name) for name in names),
+        typed_columns=sql.SQL(",\n    ").join(sql.Identifier("typed", name) for name in names),
     )
     return warehouse.execute(statement, {"batch_id": batch_id})
 

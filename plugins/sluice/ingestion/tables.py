@@ -15,6 +15,9 @@ from sluice.domain.use_case import UseCase
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
+#: What Postgres calls a type that has a shorter name, too.
+WRITTEN = {"timestamptz": "timestamp with time zone"}
+
 
 def landing(use_case: UseCase) -> sql.Identifier:
     """The table whose partitions are the use case's batches."""
@@ -58,7 +61,7 @@ def ensure(warehouse: Warehouse, use_case: UseCase) -> None:
     with warehouse.transaction() as connection, connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (f"landing.{use_case.name}",))
         columns = sql.SQL(",\n    ").join(_definition(column) for column in use_case.columns)
-        statement = warehouse.statement("ingestion/landing_table", landing=landing(use_case), columns=columns)
+        statement = warehouse.statement("ingestion/landing_table", landing=landing(use_case), definitions=columns)
         cursor.execute(statement)
         cursor.execute(warehouse.statement("ingestion/quarantine_table", quarantine=quarantine(use_case)))
         _adapt(warehouse, connection, use_case)
@@ -72,25 +75,21 @@ def _definition(column: Column) -> sql.Composable:
 def _adapt(warehouse: Warehouse, connection: Connection, use_case: UseCase) -> None:
     """Add the columns that are new in the spec; refuse a changed type."""
     rows = fetch(connection, warehouse.statement("ingestion/landing_columns"), {"use_case": use_case.name})
-    types = {row["column_name"]: _short(row["column_type"]) for row in rows}
+    types = {row["column_name"]: row["data_type"] for row in rows}
     for column in use_case.columns:
         wanted = SQL_TYPES[column.type]
-        if types.setdefault(column.name, "") == wanted:
+        found = types.get(column.name)
+        if found == WRITTEN.get(wanted, wanted):
             continue
-        if types[column.name]:
+        if found is not None:
             raise SpecError(
-                f"the column {column.name!r} is a {column.type} ({wanted}), but rows of it have landed"
-                f" as {types[column.name]}",
+                f"the column {column.name!r} is a {column.type} ({wanted}), but rows of it have landed as {found}",
                 f"landing.{use_case.name}",
                 f"give the column a new `name` and `header: {column.source_header}`, or the type it had",
             )
         add = sql.SQL("ALTER TABLE {} ADD COLUMN {}").format(landing(use_case), _definition(column))
         with connection.cursor() as cursor:
             cursor.execute(add)
-
-
-def _short(column_type: str) -> str:
-    return "timestamptz" if column_type == "timestamp with time zone" else column_type
 
 
 def _replace_view(warehouse: Warehouse, connection: Connection, use_case: UseCase) -> None:
@@ -102,7 +101,7 @@ def _replace_view(warehouse: Warehouse, connection: Connection, use_case: UseCas
         view=view,
         landing=landing(use_case),
         use_case=sql.Literal(use_case.name),
-        columns=sql.SQL(",\n    ").join(sql.Identifier("landed", c.name) for c in use_case.columns),
+        columns=sql.SQL(",\n    ").join(sql.Identifier(c.name) for c in use_case.columns),
         identity=sql.SQL(", ").join(
             [sql.Literal(use_case.name), *(canonical(use_case.column(name)) for name in use_case.identity)]
         ),
@@ -112,7 +111,7 @@ def _replace_view(warehouse: Warehouse, connection: Connection, use_case: UseCas
     )
     digest = hashlib.sha256(statement.as_string(connection).encode()).hexdigest()
     name = view.as_string(connection)
-    there = fetch(connection, warehouse.statement("ingestion/view_comment"), {"view": name})[0]["comment"]
+    there = fetch(connection, warehouse.statement("ingestion/view_comment"), {"view": name})[0]["spec"]
     if there == digest:
         return
     with connection.cursor() as cursor:

@@ -7,7 +7,7 @@ import pytest
 from sluice.domain.evidence import Check, Subject
 from sluice.domain.use_case import UseCase
 from sluice.gate.quality import judge
-from tests.unit.gate.conftest import MakeBundle
+from tests.unit.conftest import MakeBundle
 
 SUBJECT = Subject(use_case="line", version=2, bundle_sha256="b", champion_version=1, champion_bundle_sha256="c")
 GENERATOR = np.random.default_rng(2)

@@ -9,9 +9,11 @@ import pytest
 from onnx import TensorProto, helper
 
 from sluice.adapters import bundles
-from sluice.adapters.bundles import Bundle
+from sluice.adapters.bundles import Bundle, runtime_sha256
 from sluice.domain.contract import Contract, Golden, Input, Limits, Lineage, Output
 from sluice.domain.use_case import UseCase
+
+SERVICE = Path(__file__).parents[2] / "bentos" / "tabular"
 
 MakeBundle = Callable[..., Bundle]
 
@@ -34,8 +36,8 @@ def line() -> UseCase:
     )
 
 
-@pytest.fixture
-def make_bundle(tmp_path: Path, line: UseCase) -> MakeBundle:
+@pytest.fixture(scope="session")
+def make_bundle(tmp_path_factory: pytest.TempPathFactory, line: UseCase) -> MakeBundle:
     """Makes the bundle of a model that answers `factor` times x."""
 
     def make(factor: float, *, test_share: float = 0.2, version: str = "") -> Bundle:
@@ -59,11 +61,11 @@ def make_bundle(tmp_path: Path, line: UseCase) -> MakeBundle:
                 run_id="run", snapshot_id="snap", spec_sha256="", test_share=test_share, identity=line.identity
             ),
             libraries={},
-            runtime_sha256="runtime",
+            runtime_sha256=runtime_sha256(SERVICE),
             trained_at="2026-01-01T00:00:00Z",
         )
         golden = Golden(instances=({"x": 1.0}, {"x": 3.0}), predictions=(factor, 3 * factor))
-        folder = tmp_path / f"bundle-{factor}-{test_share}{version}"
+        folder = tmp_path_factory.mktemp(f"bundle{version}")
         onnx.checker.check_model(model)
         return bundles.write(folder, model.SerializeToString(), contract, golden, pd.DataFrame({"x": [1.0]}))
 
