@@ -16,10 +16,12 @@ import pytest
 from psycopg2 import sql
 
 from local import postgres
-from sluice import registry
 from sluice.adapters.migrations import migrate
 from sluice.adapters.warehouse import Warehouse
 from sluice.domain.use_case import UseCase
+from sluice.registry import find
+from tests.bentos import servers
+from tests.bentos.servers import Mlflow
 from tests.live import live
 
 __all__ = ["live"]
@@ -67,13 +69,13 @@ def real_data() -> Path:
 @pytest.fixture(scope="session")
 def use_cases() -> tuple[UseCase, ...]:
     """Every use case that ships."""
-    return registry.find(REPOSITORY / "include" / "use_cases").use_cases
+    return find(REPOSITORY / "include" / "use_cases").use_cases
 
 
 @pytest.fixture(scope="session")
 def housing() -> UseCase:
     """The use case that most examples speak of."""
-    return registry.find(REPOSITORY / "include" / "use_cases").get("housing")
+    return find(REPOSITORY / "include" / "use_cases").get("housing")
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,13 @@ def _wait(server: Server) -> None:
             time.sleep(0.1)
         else:
             return
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mlflow]:
+    """An MLflow server of this session."""
+    with servers.mlflow(tmp_path_factory.mktemp("mlflow")) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""One MLflow server for the session, and services that end with the test module that started them."""
+"""Services that end with the test module that started them."""
 
 from __future__ import annotations
 
@@ -7,15 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bentos import servers
-from tests.bentos.servers import Mlflow, Service
-
-
-@pytest.fixture(scope="session")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mlflow]:
-    """A real MLflow server."""
-    with servers.mlflow(tmp_path_factory.mktemp("mlflow")) as server:
-        yield server
+from tests.bentos.servers import Service
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,5 @@
+-- The spec's columns are added to it one by one, as they appear in the spec.
 CREATE TABLE IF NOT EXISTS {landing} (
-    {definitions},
     _batch_id bigint NOT NULL,
     _row bigint NOT NULL,
     PRIMARY KEY (_batch_id, _row)

@@ -7,13 +7,10 @@ WITH back AS (
             SELECT FROM unnest(kept.reasons) AS reason
             WHERE reason = 'malformed' OR reason LIKE 'unreadable:%%'
         )
-    RETURNING *
+    RETURNING kept.row || jsonb_build_object('_batch_id', kept._batch_id, '_row', kept._row) AS landed
 )
 
-INSERT INTO {partition} ({columns}, _batch_id, _row)
-SELECT
-    {typed_columns},
-    back._batch_id,
-    back._row
+INSERT INTO {partition}
+SELECT typed.*
 FROM back
-CROSS JOIN LATERAL jsonb_populate_record(NULL::{partition}, back.row) AS typed
+CROSS JOIN LATERAL jsonb_populate_record(NULL::{partition}, back.landed) AS typed

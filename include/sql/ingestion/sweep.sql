@@ -9,6 +9,6 @@ INSERT INTO {quarantine} (_batch_id, _row, row, reasons)
 SELECT
     _batch_id,
     _row,
-    to_jsonb(bad) - '_batch_id' - '_row' AS row,
+    to_jsonb(bad) - '_batch_id' - '_row' AS row, -- noqa: RF04
     array_remove(ARRAY[{reasons}], NULL) AS reasons
 FROM bad

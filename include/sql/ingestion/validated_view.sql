@@ -14,9 +14,9 @@ identified AS (
         md5(array_to_json(ARRAY[{identity}])::text) AS _identity
     FROM {landing} AS landed
     -- An array, because only then are the other batches' partitions not read.
-    WHERE landed._batch_id = any((SELECT array_agg(counted.batch_id) FROM counted)::bigint [])
+    WHERE landed._batch_id = any((SELECT array_agg(counted.batch_id) FROM counted)::bigint[])
     -- Keeps the hash from being computed again for each use of it.
-    OFFSET 0
+    OFFSET 0 -- noqa: AM09
 )
 
 SELECT

@@ -165,13 +165,12 @@ class _Landing:
         """Let Postgres read the file; None where a value needs a tolerant reading."""
         places = zip(self.layout.fields, (c.name for c in self.use_case.columns), strict=True)
         columns = sql.SQL(", ").join(sql.Identifier(name) for _, name in sorted(places))
-        options = sql.SQL("FORMAT csv, FREEZE, ENCODING 'UTF8', FORCE_NULL ({})").format(columns)
         with self.source.path.open("rb") as file, self.connection.cursor() as cursor:
             cursor.execute(self.statement("partition_table"))
             file.seek(self.layout.offset)
             body = _Body(file)
             try:
-                cursor.copy_expert(self._copy(columns, options), cast("Any", body), CHUNK)
+                cursor.copy_expert(self.statement("copy_csv", columns=columns), cast("Any", body), CHUNK)
             except psycopg2.DataError as error:
                 log.info("%s: reading tolerantly, because: %s", self.source.uri, str(error).splitlines()[0])
                 return None
@@ -181,7 +180,7 @@ class _Landing:
 
     def _copy_tolerant(self) -> tuple[int, int]:
         """Read the file value by value and copy what was meant."""
-        columns = sql.SQL(", ").join(map(sql.Identifier, [*(c.name for c in self.use_case.columns), "_row"]))
+        columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in self.use_case.columns)
         reading = Reading(self.use_case.columns, self.layout)
         with (
             self.source.path.open("rb") as file,
@@ -191,15 +190,12 @@ class _Landing:
             cursor.execute(self.statement("partition_table"))
             file.seek(self.layout.offset)
             lines = _Stream(reading.good(file, self.batch_id, aside))
-            cursor.copy_expert(self._copy(columns, sql.SQL("FREEZE, ENCODING 'UTF8'")), cast("Any", lines))
+            cursor.copy_expert(self.statement("copy_text", columns=columns), cast("Any", lines))
             aside.seek(0)
             quarantine = tables.quarantine(self.use_case)
             statement = self.warehouse.statement("ingestion/copy_quarantine", quarantine=quarantine)
             cursor.copy_expert(statement, aside, CHUNK)
         return reading.rows, reading.bad
-
-    def _copy(self, columns: sql.Composable, options: sql.Composable) -> sql.Composed:
-        return self.statement("copy_rows", columns=columns, options=options)
 
 
 def _doubts(columns: tuple[Column, ...]) -> sql.Composable:

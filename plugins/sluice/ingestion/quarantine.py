@@ -72,14 +72,8 @@ def restore(warehouse: Warehouse, use_case: UseCase, batch_id: int) -> int:
 
     Rows that landing could not read stay in quarantine.
     """
-    names = [column.name for column in use_case.columns]
-    statement = warehouse.statement(
-        "ingestion/restore",
-        partition=tables.partition(use_case, batch_id),
-        quarantine=tables.quarantine(use_case),
-        columns=sql.SQL(", ").join(map(sql.Identifier, names)),
-        typed_columns=sql.SQL(",\n    ").join(sql.Identifier("typed", name) for name in names),
-    )
+    partition, quarantine = tables.partition(use_case, batch_id), tables.quarantine(use_case)
+    statement = warehouse.statement("ingestion/restore", partition=partition, quarantine=quarantine)
     return warehouse.execute(statement, {"batch_id": batch_id})
 
 

@@ -60,16 +60,10 @@ def ensure(warehouse: Warehouse, use_case: UseCase) -> None:
     """
     with warehouse.transaction() as connection, connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (f"landing.{use_case.name}",))
-        columns = sql.SQL(",\n    ").join(_definition(column) for column in use_case.columns)
-        statement = warehouse.statement("ingestion/landing_table", landing=landing(use_case), definitions=columns)
-        cursor.execute(statement)
+        cursor.execute(warehouse.statement("ingestion/landing_table", landing=landing(use_case)))
         cursor.execute(warehouse.statement("ingestion/quarantine_table", quarantine=quarantine(use_case)))
         _adapt(warehouse, connection, use_case)
         _replace_view(warehouse, connection, use_case)
-
-
-def _definition(column: Column) -> sql.Composable:
-    return sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(SQL_TYPES[column.type]))
 
 
 def _adapt(warehouse: Warehouse, connection: Connection, use_case: UseCase) -> None:
@@ -87,9 +81,9 @@ def _adapt(warehouse: Warehouse, connection: Connection, use_case: UseCase) -> N
                 f"landing.{use_case.name}",
                 f"give the column a new `name` and `header: {column.source_header}`, or the type it had",
             )
-        add = sql.SQL("ALTER TABLE {} ADD COLUMN {}").format(landing(use_case), _definition(column))
+        name, kind = sql.Identifier(column.name), sql.SQL(wanted)
         with connection.cursor() as cursor:
-            cursor.execute(add)
+            cursor.execute(sql.SQL("ALTER TABLE {} ADD COLUMN {} {}").format(landing(use_case), name, kind))
 
 
 def _replace_view(warehouse: Warehouse, connection: Connection, use_case: UseCase) -> None:

@@ -1,1 +1,0 @@
-COPY {partition} ({columns}) FROM STDIN WITH ({options})

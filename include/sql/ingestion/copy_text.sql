@@ -1,0 +1,1 @@
+COPY {partition} ({columns}, _row) FROM STDIN WITH (FORMAT text, FREEZE, ENCODING 'UTF8')

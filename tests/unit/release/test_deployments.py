@@ -1,0 +1,156 @@
+"""A move into service happens once, only against the champion that was compared with, and is seen by heartbeats."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from sluice.adapters.bundles import Bundle
+from sluice.adapters.objects import ObjectStore
+from sluice.adapters.tracking import BUNDLE_PATH, Tracking
+from sluice.adapters.warehouse import Warehouse
+from sluice.domain.errors import StateError, TransientError
+from sluice.domain.evidence import Decision, Subject
+from sluice.domain.release import Release
+from sluice.gate.decision import store_decision
+from sluice.release import deployments
+from sluice.release.deployments import Order
+from tests.bentos.servers import Mlflow
+from tests.unit.conftest import MakeBundle
+
+MODEL = "deployed"
+SNAPSHOT = """
+INSERT INTO ml.snapshots
+    (snapshot_id, use_case, uri, sha256, rows, available_rows, train_rows, calibration_rows, test_rows, batch_ids)
+VALUES ('snap', 'deployed', '', '', 1, 1, 1, 0, 0, '{}')
+"""
+
+Heartbeat = Callable[[int, int | None, int], None]
+
+
+@pytest.fixture(scope="module")
+def tracking(registry: Mlflow) -> Tracking:
+    return Tracking(registry.url)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> ObjectStore:
+    return ObjectStore(tmp_path_factory.mktemp("store").as_uri())
+
+
+@pytest.fixture(scope="module")
+def releases(
+    warehouse: Warehouse, tracking: Tracking, store: ObjectStore, make_bundle: MakeBundle
+) -> tuple[Release, ...]:
+    """Versions 1 to 3, published."""
+    warehouse.execute(SNAPSHOT)
+    return tuple(published(warehouse, tracking, store, make_bundle(float(n)), n) for n in (1, 2, 3))
+
+
+def published(warehouse: Warehouse, tracking: Tracking, store: ObjectStore, bundle: Bundle, number: int) -> Release:
+    run = tracking.client.create_run("0").info.run_id
+    tracking.client.log_artifacts(run, str(bundle.folder), BUNDLE_PATH)
+    assert tracking.register(MODEL, run, {}, "").number == number
+    release = Release(MODEL, number, bundle.sha256, "runtime", run, "snap", f"{MODEL}:v{number}", "")
+    for _ in range(2):
+        deployments.publish(warehouse, store, release, bundle.folder)
+    return release
+
+
+def order(warehouse: Warehouse, release: Release, champion: int | None) -> Order:
+    subject = Subject(
+        use_case=MODEL,
+        version=release.version,
+        bundle_sha256=release.bundle_sha256,
+        champion_version=champion,
+        champion_bundle_sha256=None,
+    )
+    run = f"run-{release.version}"
+    decision = store_decision(warehouse, run, subject, Decision(code="promote", message="good"), ())
+    return Order(release, champion, decision, "gate", "all checks passed")
+
+
+@pytest.fixture
+def heartbeat(warehouse: Warehouse) -> Heartbeat:
+    """Writes a replica's heartbeat: its pid, the version it serves, and how many seconds ago."""
+
+    def write(pid: int, version: int | None, age: int) -> None:
+        warehouse.execute(
+            """
+            INSERT INTO serving.replicas VALUES (
+                'deployed', 'here', %(pid)s, %(version)s, NULL, 'registry', 'ok', 'runtime', now(),
+                now() - make_interval(secs => %(age)s)
+            )
+            """,
+            {"pid": pid, "version": version, "age": age},
+        )
+
+    warehouse.execute("DELETE FROM serving.replicas")
+    return write
+
+
+def test_the_first_release_becomes_the_champion(
+    warehouse: Warehouse, tracking: Tracking, store: ObjectStore, releases: tuple[Release, ...]
+) -> None:
+    deployments.deploy(warehouse, tracking, store, order(warehouse, releases[0], None))
+
+    champion = tracking.aliased(MODEL, "champion")
+    assert champion is not None
+    assert champion.number == 1
+    assert json.loads(store.read_bytes(f"releases/{MODEL}/champion.json"))["version"] == 1
+    assert store.exists(f"releases/{MODEL}/1/model.onnx")
+
+
+def test_trying_again_deploys_once(
+    warehouse: Warehouse, tracking: Tracking, store: ObjectStore, releases: tuple[Release, ...]
+) -> None:
+    move = order(warehouse, releases[1], 1)
+
+    first, second = (deployments.deploy(warehouse, tracking, store, move) for _ in range(2))
+
+    assert first == second
+    ledger = warehouse.rows("SELECT from_version, to_version FROM ml.deployments ORDER BY deployment_id")
+    assert ledger[-1] == {"from_version": 1, "to_version": 2}
+    assert [row["to_version"] for row in ledger].count(2) == 1
+
+
+def test_a_champion_that_changed_meanwhile_stops_the_move(
+    warehouse: Warehouse, tracking: Tracking, store: ObjectStore, releases: tuple[Release, ...]
+) -> None:
+    with pytest.raises(StateError, match="became champion"):
+        deployments.deploy(warehouse, tracking, store, order(warehouse, releases[2], 1))
+
+    champion = tracking.aliased(MODEL, "champion")
+    assert champion is not None
+    assert champion.number == 2
+    assert json.loads(store.read_bytes(f"releases/{MODEL}/champion.json"))["version"] == 2
+    assert not warehouse.rows("SELECT 1 FROM ml.deployments WHERE to_version = 3")
+
+
+def test_live_is_what_every_fresh_replica_says(
+    warehouse: Warehouse, releases: tuple[Release, ...], heartbeat: Heartbeat
+) -> None:
+    heartbeat(1, 2, 0)
+    heartbeat(2, 2, 1)
+    heartbeat(3, 1, 60)
+
+    assert deployments.await_live(warehouse, releases[1], timedelta(seconds=1)) == 2
+
+
+@pytest.mark.parametrize(
+    "replicas",
+    [(), ((1, 2, 60),), ((1, 2, 0), (2, 1, 0)), ((1, None, 0),)],
+    ids=["none", "only-stale", "one-on-another", "one-without"],
+)
+def test_anything_else_is_not_live(
+    warehouse: Warehouse,
+    releases: tuple[Release, ...],
+    heartbeat: Heartbeat,
+    replicas: tuple[tuple[int, int | None, int], ...],
+) -> None:
+    for replica in replicas:
+        heartbeat(*replica)
+
+    with pytest.raises(TransientError, match="not live everywhere"):
+        deployments.await_live(warehouse, releases[1], timedelta(seconds=0.3))
