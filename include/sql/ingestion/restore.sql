@@ -11,6 +11,6 @@ WITH back AS (
 )
 
 INSERT INTO {partition}
-SELECT typed.*
+SELECT typed.* -- noqa: AM04
 FROM back
 CROSS JOIN LATERAL jsonb_populate_record(NULL::{partition}, back.landed) AS typed

@@ -43,7 +43,7 @@ CREATE TABLE IF NOT EXISTS ml.snapshots (
     train_rows bigint NOT NULL,
     calibration_rows bigint NOT NULL,
     test_rows bigint NOT NULL,
-    batch_ids bigint [] NOT NULL,
+    batch_ids bigint[] NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now()
 );
 

@@ -20,6 +20,7 @@ from sluice.domain.errors import SluiceError
 from sluice.settings import settings
 
 if TYPE_CHECKING:
+    from airflow.sdk import Context
     from jinja2 import Environment
 
     from sluice.domain.use_case import UseCase
@@ -38,7 +39,7 @@ RUN_REASONS = {
 
 log = logging.getLogger(__name__)
 
-Callback = Callable[[Mapping[str, Any]], None]
+Callback = Callable[["Context"], None]
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ import logging
 import math
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import optuna
@@ -19,15 +19,15 @@ from threadpoolctl import threadpool_limits
 
 from sluice.adapters.metrics import METRICS
 from sluice.domain.errors import DataError, StateError, TransientError
-from sluice.domain.search import Family, Span, Values
+from sluice.domain.search import Family
 from sluice.domain.use_case import UseCase
-from sluice.training import families, folds
+from sluice.training import families, folds, proposals
 from sluice.training.snapshots import Part
 
 log = logging.getLogger(__name__)
 
-#: Trials that every family gets before the search may favour one.
-TRIES_PER_FAMILY = 3
+#: The score of a proposal whose answers overflow; finite, because means and deviations are taken of it.
+_HOPELESS = 1e150
 
 _FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 
@@ -153,7 +153,7 @@ def run(
     """
     training = use_case.training
     budget = trials or training.trials
-    starts = _starts(training.families)
+    starts = proposals.starts(training.families)
     # Optuna's own lines would say the same twice.
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
@@ -204,7 +204,7 @@ class _Objective:
     def __call__(self, trial: Trial) -> float:
         begun = time.monotonic()
         training = self._use_case.training
-        family, parameters = propose(trial, training.families)
+        family, parameters = proposals.propose(trial, training.families)
         trial.set_user_attr("family", family)
         trial.set_user_attr("parameters", parameters)
         scores: list[float] = []
@@ -221,11 +221,10 @@ class _Objective:
         model = families.regressor(self._use_case, family, parameters)
         inputs, target = self._train.inputs, self._train.target
         model.fit(inputs.iloc[part.fit], target[part.fit])
-        # A wild proposal may overflow; its infinite score is its answer.
         with np.errstate(over="ignore"):
             predicted = model.predict(inputs.iloc[part.score])
             score = METRICS[self._use_case.training.metric](target[part.score], predicted)
-        return score if math.isfinite(score) else float(np.finfo(np.float64).max) / len(self._parts)
+        return score if math.isfinite(score) else _HOPELESS
 
 
 class _Progress:
@@ -250,53 +249,11 @@ class _Progress:
         )
 
 
-def propose(trial: Trial, space: Mapping[Family, Mapping[str, Values]]) -> tuple[Family, dict[str, int | float | str]]:
-    """A family and its hyper-parameters, chosen by the trial within the spec's space."""
-    family = cast("Family", trial.suggest_categorical("family", sorted(space)))
-    parameters = {name: _suggest(trial, f"{family}.{name}", values) for name, values in space[family].items()}
-    return family, parameters
-
-
-def _suggest(trial: Trial, name: str, values: Values) -> int | float | str:
-    if isinstance(values, tuple):
-        return cast("int | float | str", trial.suggest_categorical(name, values))
-    if not isinstance(values, Span):
-        return values
-    if _whole(values):
-        return int(trial.suggest_int(name, int(values.low), int(values.high), log=values.log))
-    return float(trial.suggest_float(name, values.low, values.high, log=values.log))
-
-
-def _starts(space: Mapping[Family, Mapping[str, Values]]) -> list[dict[str, int | float | str]]:
-    """The first proposals: every family in turn, once where it usually does well, then where the sampler likes."""
-    usual: list[dict[str, int | float | str]] = []
-    for family in sorted(space):
-        start = families.FAMILIES[family].start
-        fixed = {
-            f"{family}.{name}": _nearest(start[name], values)
-            for name, values in space[family].items()
-            if name in start and isinstance(values, Span | tuple)
-        }
-        usual.append({"family": family, **fixed})
-    return usual + [{"family": family} for _ in range(TRIES_PER_FAMILY - 1) for family in sorted(space)]
-
-
-def _enqueue_start(study: optuna.Study, starts: list[dict[str, int | float | str]]) -> None:
+def _enqueue_start(study: optuna.Study, starts: list[proposals.Proposal]) -> None:
     """Queue the next of the first proposals, unless one that died waits to be tried again."""
     begun = _begun(study)
     if begun < len(starts) and not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
         study.enqueue_trial(starts[begun])
-
-
-def _nearest(value: int | float | str, values: Span | tuple[int | float | str, ...]) -> int | float | str:
-    if isinstance(values, tuple):
-        return value if value in values else values[0]
-    inside = min(max(float(value), values.low), values.high)
-    return round(inside) if _whole(values) else inside
-
-
-def _whole(span: Span) -> bool:
-    return isinstance(span.low, int) and isinstance(span.high, int)
 
 
 def _fail_stale(study: optuna.Study) -> None:

@@ -68,7 +68,8 @@ def graph() -> bytes:
     inputs = [column("grams", double), column("hot", double), column("kind", TensorProto.STRING)]
     body = helper.make_graph(nodes, "tea", inputs, [column("prediction", double)], constants)
     model = helper.make_model(body, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
-    return model.SerializeToString()
+    content: bytes = model.SerializeToString()
+    return content
 
 
 @pytest.fixture

@@ -71,14 +71,14 @@ def make_rows(count: int, seed: int = 0) -> pd.DataFrame:
     lift = draw.random(count) < 0.4
     district = draw.choice(["north", "south", "old town"], count)
     rent = 200 + 11 * area + 90 * lift + 150 * (district == "old town") + draw.normal(0, 60, count)
-    identity = [hashlib.md5(str(i).encode()).hexdigest() for i in range(count)]
+    identity = [hashlib.md5(str(i).encode(), usedforsecurity=False).hexdigest() for i in range(count)]
     share = np.array([int(i[:8], 16) / 2**32 for i in identity])
     return pd.DataFrame(
         {
             "area": area,
             "rooms": np.where(draw.random(count) < 0.1, np.nan, rooms),
-            "lift": np.where(draw.random(count) < 0.05, None, lift.astype(object)),
-            "district": np.where(draw.random(count) < 0.05, None, district.astype(object)),
+            "lift": pd.Series(lift, dtype=object).where(draw.random(count) > 0.05, None),
+            "district": pd.Series(district, dtype=object).where(draw.random(count) > 0.05, None),
             "rent": np.maximum(rent, 1),
             "_identity": identity,
             "_part": np.where(share < 0.2, "test", np.where(share < 0.3, "calibration", "train")),

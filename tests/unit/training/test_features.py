@@ -25,7 +25,7 @@ def test_a_ratio_is_imputed_by_the_typical_ratio_and_not_by_the_ratio_of_typical
 
 def test_a_category_becomes_one_column_per_declared_value_and_an_unseen_one_none(flats: UseCase, rows: Rows) -> None:
     steps = features.pipeline(flats, scale=False).fit(rows.train.inputs)
-    frame = rows.test.inputs.head(4).assign(district=["south", "old town", "moon", None])
+    frame = rows.test.inputs.head(4).assign(district=pd.Series(["south", "old town", "moon", None]))
     np.testing.assert_array_equal(steps.transform(frame)[:, -3:], [[0, 1, 0], [0, 0, 1], [0, 0, 0], [0, 0, 0]])
 
 

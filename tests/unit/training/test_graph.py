@@ -49,7 +49,7 @@ def edges(family: Family, transform: str) -> list[float]:
     estimator = getattr(model["model"], "regressor_", model["model"])
     if not hasattr(estimator, "_predictors"):
         return [0.0]
-    nodes = np.concatenate([predictor.nodes for (predictor,) in estimator._predictors])
+    nodes = np.concatenate([predictor.nodes for (predictor,) in estimator._predictors])  # noqa: SLF001 - no public door
     values = np.unique(nodes["num_threshold"][nodes["is_leaf"] == 0])
     values = values[np.isfinite(values)]
     return sorted(np.concatenate([values, np.nextafter(values, -np.inf), np.nextafter(values, np.inf)]).tolist())

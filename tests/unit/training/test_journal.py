@@ -125,11 +125,16 @@ def test_spec_plots_and_trials_are_kept(
 
 @pytest.mark.parametrize("error", [RuntimeError("boom"), KeyboardInterrupt()], ids=["error", "stopped"])
 def test_a_training_that_ends_early_is_a_failed_run(tracking: Tracking, flats: UseCase, error: BaseException) -> None:
-    seen = ""
-    with pytest.raises(type(error)), journal.begin(tracking, flats, SNAPSHOT) as entry:
-        seen = entry.run_id
-        raise error
-    assert tracking.client.get_run(seen).info.status == "FAILED"
+    seen = []
+
+    def train() -> None:
+        with journal.begin(tracking, flats, SNAPSHOT) as entry:
+            seen.append(entry.run_id)
+            raise error
+
+    with pytest.raises(type(error)):
+        train()
+    assert tracking.client.get_run(seen[0]).info.status == "FAILED"
 
 
 def test_a_server_that_does_not_answer_may_be_tried_again(flats: UseCase, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,8 +15,9 @@ import pytest
 from sluice.domain.errors import DataError, StateError, TransientError
 from sluice.domain.use_case import UseCase
 from sluice.training import search
+from sluice.training.proposals import TRIES_PER_FAMILY
 from sluice.training.search import SearchResult
-from sluice.training.snapshots import Rows
+from sluice.training.snapshots import Part, Rows
 from tests.conftest import REPOSITORY, Server
 from tests.unit.training.conftest import make_rows, spec
 
@@ -37,7 +38,7 @@ def test_every_family_is_tried_and_the_best_complete_trial_wins(
     result = search.run(flats, rows.train, "s1", memory)
     assert len(result.attempts) == flats.training.trials
     for family in flats.training.families:
-        assert sum(a.family == family for a in result.attempts) >= search.TRIES_PER_FAMILY
+        assert sum(a.family == family for a in result.attempts) >= TRIES_PER_FAMILY
     complete = [a for a in result.attempts if not a.pruned]
     assert result.best in complete
     assert result.best.mean == min(a.mean for a in complete)
@@ -182,3 +183,15 @@ def _killed_in_the_fifth_trial(folder: Path, dsn: str) -> int:
     process.stdout.close()
     process.wait(30)
     return finished
+
+
+def test_a_proposal_whose_answers_overflow_loses_and_does_not_end_the_search(
+    flats: UseCase, rows: Rows, memory: optuna.storages.BaseStorage
+) -> None:
+    # Over a fold of one wild row a linear model of the logarithm answers with infinity.
+    wild = rows.train.inputs.copy()
+    wild.loc[0, "area"] = 1e7
+    result = search.run(flats, Part(wild, rows.train.target, rows.train.identity), "s1", memory)
+    assert result.best.family == "hist_gradient_boosting"
+    ridge = next(a for a in result.attempts if a.family == "ridge")
+    assert ridge.mean > 1e100

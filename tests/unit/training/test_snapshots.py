@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +22,7 @@ def store(tmp_path: Path) -> ObjectStore:
 
 
 @pytest.fixture
-def validated(warehouse: Warehouse) -> Iterator[Warehouse]:
+def validated(warehouse: Warehouse) -> Warehouse:
     """A warehouse with 600 validated rows in two batches."""
     warehouse.execute("DROP TABLE IF EXISTS validated.flats; DELETE FROM ml.snapshots")
     warehouse.execute(
@@ -33,7 +32,7 @@ def validated(warehouse: Warehouse) -> Iterator[Warehouse]:
     rows = make_rows(600)
     add(warehouse, rows.iloc[:400], batch=1)
     add(warehouse, rows.iloc[400:], batch=2)
-    yield warehouse
+    return warehouse
 
 
 def add(warehouse: Warehouse, frame: pd.DataFrame, batch: int) -> None:

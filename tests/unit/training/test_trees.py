@@ -30,7 +30,7 @@ def learnable(count: int = 600, gaps: float = 0.2) -> tuple[np.ndarray, np.ndarr
 
 
 def thresholds(model: HistGradientBoostingRegressor) -> dict[int, np.ndarray]:
-    nodes = np.concatenate([predictor.nodes for (predictor,) in model._predictors])
+    nodes = np.concatenate([predictor.nodes for (predictor,) in model._predictors])  # noqa: SLF001 - no public door
     inner = nodes[nodes["is_leaf"] == 0]
     return {f: np.unique(inner["num_threshold"][inner["feature_idx"] == f]) for f in range(3)}
 
