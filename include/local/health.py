@@ -5,6 +5,7 @@ from __future__ import annotations
 import smtplib
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
 import httpx
 import psycopg2
@@ -34,7 +35,7 @@ def database(dsn: str) -> Health:
 def page(url: str) -> Health:
     """Whether a URL answers with success."""
     try:
-        answer = httpx.get(url, timeout=PATIENCE, trust_env=False)
+        answer = _client().get(url)
     except httpx.HTTPError as error:
         return Health(False, type(error).__name__)
     return Health(answer.is_success, "" if answer.is_success else f"HTTP {answer.status_code}")
@@ -59,9 +60,8 @@ def component(base: str, name: str, started: float) -> Health:
         started: When the process was started, in seconds since the epoch; signs of an earlier one do not count.
     """
     try:
-        answer = httpx.get(f"{base}/api/v2/monitor/health", timeout=PATIENCE, trust_env=False)
-        answer.raise_for_status()
-        part = answer.json()[name]
+        answer = _client().get(f"{base}/api/v2/monitor/health")
+        part = answer.raise_for_status().json()[name]
     except (httpx.HTTPError, KeyError, ValueError) as error:
         return Health(False, f"the API server does not say ({type(error).__name__})")
     beat = part.get(f"latest_{name}_heartbeat")
@@ -78,3 +78,10 @@ def model(base: str) -> Health:
     if not alive.ok:
         return alive
     return Health(True, "" if page(f"{base}/readyz").ok else "no release yet")
+
+
+@cache
+def _client() -> httpx.Client:
+    """One client for all questions: making one costs more than asking, because it reads the certificates."""
+    # No proxy stands between this machine and itself.
+    return httpx.Client(timeout=PATIENCE, trust_env=False)

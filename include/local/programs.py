@@ -114,14 +114,14 @@ def _airflow(state: State, addresses: Addresses) -> tuple[Program, ...]:
 
     # Logs are files of this machine, which the API server reads itself: nobody needs the servers for them.
     quiet = "--skip-serve-logs"
-    served = ("api-server", "mlflow", "warehouse tables")
     return (
         part(
             "api-server",
             lambda _: health.page(f"{addresses.airflow}/api/v2/monitor/health"),
             ("airflow tables",),
         ),
-        part("scheduler", beat("scheduler"), served, quiet),
+        # Not after the API server, which its tasks need: importing what they need takes the scheduler longer.
+        part("scheduler", beat("scheduler"), ("airflow tables", "warehouse tables"), quiet),
         part("dag-processor", beat("dag_processor"), ("api-server",)),
         part("triggerer", beat("triggerer"), ("api-server",), quiet),
     )

@@ -151,7 +151,7 @@ class Stack:
             health = program.check(process.started)
             if health.ok and process.state == "RUNNING":
                 return
-            time.sleep(0.2)
+            time.sleep(0.3)
         log = self.state.log / f"{program.name}.log"
         raise StackError(f"{program.name} does not work: {health.note or 'it ended'}", str(log), "read its log")
 

@@ -47,6 +47,7 @@ def test_every_shipped_use_case_is_good() -> None:
         pytest.param("train: 0 2 * * 0", "train: sundays", "not a cron expression", id="no-cron"),
         pytest.param("alerts: [", "alerts: [nobody, ", "owner.alerts", id="no-address"),
         pytest.param("    population: 322\n", "", "lacks 'population'", id="incomplete-example"),
+        pytest.param("name: households,", "name: _row, header: households,", "Sluice's own", id="reserved-name"),
         pytest.param("max_bad_share: 0.02", "max_bad_share: yes", "quality.max_bad_share", id="no-number"),
     ],
 )

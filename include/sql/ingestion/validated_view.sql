@@ -13,7 +13,7 @@ identified AS (
         landed.*,
         md5(array_to_json(ARRAY[{identity}])::text) AS _identity
     FROM {landing} AS landed
-    -- An array, because only then are the other batches' partitions not read.
+    -- An array, so that a partition that does not count is passed over by its index.
     WHERE landed._batch_id = any((SELECT array_agg(counted.batch_id) FROM counted)::bigint[])
     -- Keeps the hash from being computed again for each use of it.
     OFFSET 0 -- noqa: AM09

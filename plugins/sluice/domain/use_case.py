@@ -17,6 +17,10 @@ from sluice.domain.search import Training
 Email = Annotated[str, StringConstraints(pattern=r"^[^@\s,]+@[^@\s,]+$")]
 
 
+#: Names that a column cannot have, beside those that begin with an underscore.
+RESERVED = frozenset({"prediction"})
+
+
 class Owner(Frozen):
     """Who answers for the use case, and where its alerts go."""
 
@@ -103,6 +107,9 @@ class UseCase(Frozen):
         repeated = sorted({n for n in names if names.count(n) > 1})
         if repeated:
             raise ValueError(f"column {repeated[0]!r} is declared twice")
+        reserved = [n for n in (*names, *(r.name for r in self.features.ratios)) if n in RESERVED or n.startswith("_")]
+        if reserved:
+            raise ValueError(f"the name {reserved[0]!r} is Sluice's own; choose another and give the `header`")
         _known("target", self.target, names)
         for part in self.identity:
             _known("training.split.identity", part, names)
