@@ -1,0 +1,63 @@
+"""What the documents say is so."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from sluice.domain import errors
+from sluice.domain.use_case import UseCase
+
+REPOSITORY = Path(__file__).parents[2]
+DOCUMENTS = sorted([REPOSITORY / "README.md", *(REPOSITORY / "docs").rglob("*.md")])
+PLATFORM = re.compile(r"`((?:ingest|ml|serving|monitoring)\.[a-z_]+)`")
+
+
+def text(name: str) -> str:
+    return (REPOSITORY / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_leads_somewhere(path: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8"))
+
+    assert not [link for link in links if "://" not in link and not (path.parent / link).exists()]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_every_command_that_is_named_exists(path: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):.*##", text("Makefile"), re.MULTILINE))
+    named = set(re.findall(r"(?:^|`)make ([a-z-]+)", path.read_text(encoding="utf-8"), re.MULTILINE))
+
+    assert named <= targets
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_every_table_that_is_named_exists(path: Path) -> None:
+    migrations = "".join(p.read_text(encoding="utf-8") for p in (REPOSITORY / "include/sql/migrations").glob("*.sql"))
+    tables = set(re.findall(r"CREATE TABLE IF NOT EXISTS (\S+)", migrations))
+
+    assert set(PLATFORM.findall(path.read_text(encoding="utf-8"))) <= tables
+
+
+def test_the_architecture_names_every_room_and_every_platform_table() -> None:
+    document = text("docs/architecture.md")
+    rooms = [p.parent.name for p in (REPOSITORY / "plugins/sluice").glob("*/__init__.py")]
+    migrations = "".join(p.read_text(encoding="utf-8") for p in (REPOSITORY / "include/sql/migrations").glob("*.sql"))
+
+    assert not [room for room in rooms if f"  {room}/" not in document]
+    assert set(re.findall(r"CREATE TABLE IF NOT EXISTS (\S+)", migrations)) <= set(PLATFORM.findall(document))
+
+
+def test_the_runbook_explains_every_terminal_error_code() -> None:
+    explained = set(re.findall(r"^\| `([a-z]+)` \|", text("docs/operations.md"), re.MULTILINE))
+    codes = {kind.code for kind in errors.TerminalError.__subclasses__()} | {errors.TransientError.code}
+
+    assert explained == codes
+
+
+def test_the_request_in_the_readme_is_the_example_of_the_spec(housing: UseCase) -> None:
+    [shown] = re.findall(r"-d '(\{.*?\})'", text("README.md"), re.DOTALL)
+
+    assert json.loads(shown)["instances"] == [housing.serving.example]
