@@ -45,10 +45,11 @@ def common(state: State) -> dict[str, str]:
 
 def sluice(state: State, addresses: Addresses) -> dict[str, str]:
     """What Sluice's own code reads."""
+    # The store's URL is not quoted: fsspec takes the rest of a file: URL for a path as it is.
     return {
         "SLUICE_WAREHOUSE_DSN": addresses.database("warehouse"),
         "SLUICE_OPTUNA_DSN": addresses.database("optuna"),
-        "SLUICE_OBJECT_STORE": state.store.as_uri(),
+        "SLUICE_OBJECT_STORE": f"file://{state.store}",
         "SLUICE_USE_CASES": str(use_cases_folder()),
         "SLUICE_BENTO_STORE": str(state.bentos),
         "SLUICE_ALERTS_FROM": "sluice@localhost",
@@ -81,7 +82,7 @@ def serving(state: State, addresses: Addresses, use_case: str) -> dict[str, str]
     """What one use case's model server reads."""
     return {
         "SLUICE_USE_CASE": use_case,
-        "SLUICE_OBJECT_STORE": state.store.as_uri(),
+        "SLUICE_OBJECT_STORE": f"file://{state.store}",
         "SLUICE_WAREHOUSE_DSN": addresses.database("warehouse"),
         "SLUICE_BENTO_STORE": str(state.bentos),
         # The supervisor starts it again with the bento that the release was tested in.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import smtplib
 from dataclasses import dataclass
 from datetime import datetime
@@ -84,4 +85,6 @@ def model(base: str) -> Health:
 def _client() -> httpx.Client:
     """One client for all questions: making one costs more than asking, because it reads the certificates."""
     # No proxy stands between this machine and itself.
-    return httpx.Client(timeout=PATIENCE, trust_env=False)
+    client = httpx.Client(timeout=PATIENCE, trust_env=False)
+    atexit.register(client.close)
+    return client

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from local.state import State, read_json, write_private
 
 USUAL = {"airflow": 8080, "mlflow": 5000, "postgres": 55432, "smtp": 2525, "inbox": 8025}
 FIRST_SERVING = 3000
+SERVING = "serving_"
 PREFIX = "SLUICE_PORT_"
 
 
@@ -27,7 +28,7 @@ class Choice:
 
 def expected(use_cases: Iterable[str]) -> dict[str, int]:
     """The port that each program has where nothing else wants it."""
-    serving = {f"serving_{name}": FIRST_SERVING + index for index, name in enumerate(use_cases)}
+    serving = {f"{SERVING}{name}": FIRST_SERVING + index for index, name in enumerate(use_cases)}
     return USUAL | serving
 
 
@@ -73,17 +74,25 @@ def choose(
     return Choice({name: chosen[name] for name in usual}, tuple(notes))
 
 
-def resolve(state: State, use_cases: Iterable[str], is_up: bool) -> Choice:
+def resolve(state: State, use_cases: Iterable[str], running: Container[str]) -> Choice:
     """Choose the ports of a stack.
 
     Args:
         state: The stack's state folder.
         use_cases: Names of the use cases that are served.
-        is_up: Whether the stack itself holds the ports that it had last.
+        running: Names of the programs that run now, and so hold the ports that they had last.
     """
     kept = read_json(_memory(state))
-    own = set(kept.values()) if is_up else set()
-    return choose(expected(use_cases), kept, requests(os.environ), lambda port: port in own or is_free_here(port))
+    own = {port for name, port in kept.items() if holder(name) in running}
+    usual = expected(use_cases)
+    return choose(usual, kept, requests(os.environ), lambda port: port in own or is_free_here(port))
+
+
+def holder(name: str) -> str:
+    """The program that listens on the port of that name."""
+    if name.startswith(SERVING):
+        return f"serving-{name.removeprefix(SERVING)}"
+    return {"airflow": "api-server", "smtp": "mail", "inbox": "mail"}.get(name, name)
 
 
 def remember(state: State, choice: Choice) -> None:

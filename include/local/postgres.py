@@ -21,7 +21,13 @@ ROLE = "sluice"
 DATABASES = ("airflow", "mlflow", "optuna", "warehouse")
 SYSTEM_USERS = ("postgres", "nobody")
 """Who runs the server when root starts the stack, since the server refuses to run as root: the first that exists."""
-SEARCH = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
+SEARCH = (
+    "--inh-caps=+dac_read_search",
+    "--ambient-caps=+dac_read_search",
+    # Or access(2), by which the server looks for its own binary, would not heed the capability.
+    "--securebits=+no_setuid_fixup",
+)
+"""The right to pass closed folders, kept by a user who is not root."""
 
 SERVER_SETTINGS = {
     "listen_addresses": "127.0.0.1",

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fcntl import LOCK_EX, LOCK_NB, flock
+from pathlib import Path
 
 from local import credentials, environment, ports, postgres, processes
 from local.addresses import Addresses, publish
@@ -124,8 +125,8 @@ class Stack:
 
     def _addresses(self, say: Said) -> Addresses:
         names = use_cases()
-        is_up = any(process.alive for process in self.supervisor.processes().values())
-        choice = ports.resolve(self.state, names, is_up)
+        running = {name for name, process in self.supervisor.processes().items() if process.state == "RUNNING"}
+        choice = ports.resolve(self.state, names, running)
         ports.remember(self.state, choice)
         for note in choice.notes:
             say(note)
@@ -153,7 +154,11 @@ class Stack:
                 return
             time.sleep(0.3)
         log = self.state.log / f"{program.name}.log"
-        raise StackError(f"{program.name} does not work: {health.note or 'it ended'}", str(log), "read its log")
+        raise StackError(
+            f"{program.name} does not work: {health.note or 'it ended'}; its log ends with: {_last_line(log)}",
+            str(log),
+            "read its log",
+        )
 
     def _preparations(self, addresses: Addresses, cluster: postgres.Cluster) -> list[Step]:
         port, password = addresses.ports["postgres"], addresses.credentials.postgres
@@ -218,6 +223,13 @@ class Stack:
 def use_cases() -> tuple[str, ...]:
     """Names of the use cases, which are the folders that hold a spec."""
     return tuple(sorted(path.parent.name for path in environment.use_cases_folder().glob("*/use_case.yaml")))
+
+
+def _last_line(log: Path) -> str:
+    if not log.exists():
+        return "nothing"
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return lines[-1] if lines else "nothing"
 
 
 def _row(program: Program, process: Process | None) -> Row:

@@ -8,8 +8,8 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from xmlrpc.client import Fault, ServerProxy
@@ -54,7 +54,8 @@ class Supervisor:
     def processes(self) -> dict[str, Process]:
         """The programs it knows, empty when it does not run."""
         try:
-            rows: Any = self._remote().supervisor.getAllProcessInfo()
+            with self._talk() as remote:
+                rows = remote.getAllProcessInfo()
         except OSError:
             return {}
         return {row["name"]: Process(row["statename"], row["pid"], float(row["start"])) for row in rows}
@@ -62,7 +63,8 @@ class Supervisor:
     def is_up(self) -> bool:
         """Whether it answers."""
         try:
-            self._remote().supervisor.getState()
+            with self._talk() as remote:
+                remote.getState()
         except OSError:
             return False
         return True
@@ -80,35 +82,34 @@ class Supervisor:
         if not self.is_up():
             self._start()
             return []
-        remote = self._remote().supervisor
-        reloaded: Any = remote.reloadConfig()
-        added, changed, removed = reloaded[0]
-        for name in (*changed, *removed):
-            remote.stopProcessGroup(name)
-            remote.removeProcessGroup(name)
-        for name in (*added, *changed):
-            remote.addProcessGroup(name)
+        with self._talk() as remote:
+            added, changed, removed = remote.reloadConfig()[0]
+            for name in (*changed, *removed):
+                remote.stopProcessGroup(name)
+                remote.removeProcessGroup(name)
+            for name in (*added, *changed):
+                remote.addProcessGroup(name)
         return [*changed, *removed]
 
     def start(self, name: str) -> None:
         """Start a program, unless it runs; does not wait for it to work."""
-        remote = self._remote().supervisor
         try:
-            remote.startProcess(name, False)
+            with self._talk() as remote:
+                remote.startProcess(name, False)
         except Fault as fault:
             if "ALREADY_STARTED" not in fault.faultString:
                 raise StackError(f"{name} cannot be started: {fault.faultString}", str(self._configuration)) from fault
 
     def stop(self, names: Iterable[str], patience: float) -> None:
         """Stop programs together, and wait for them."""
-        remote = self._remote().supervisor
         names = list(names)
-        for name in names:
-            try:
-                remote.stopProcess(name, False)
-            except Fault as fault:
-                if "NOT_RUNNING" not in fault.faultString and "BAD_NAME" not in fault.faultString:
-                    raise
+        with self._talk() as remote:
+            for name in names:
+                try:
+                    remote.stopProcess(name, False)
+                except Fault as fault:
+                    if "NOT_RUNNING" not in fault.faultString and "BAD_NAME" not in fault.faultString:
+                        raise
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
             known = self.processes()
@@ -120,7 +121,8 @@ class Supervisor:
         """End it, with whatever still runs under it."""
         record = read_record(self._state.records / SUPERVISOR)
         try:
-            self._remote().supervisor.shutdown()
+            with self._talk() as remote:
+                remote.shutdown()
         except OSError:
             return
         if record:
@@ -149,10 +151,14 @@ class Supervisor:
             time.sleep(0.05)
         write_record(self._state.records / SUPERVISOR, int(pidfile.read_text()))
 
-    def _remote(self) -> ServerProxy:
-        # One connection per talk: the transport is not safe between threads.
+    @contextmanager
+    def _talk(self) -> Iterator[Any]:
+        """Its remote interface. One connection per talk: the transport is not safe between threads."""
         transport = SupervisorTransport(None, None, f"unix://{self._state.control}")
-        return ServerProxy("http://127.0.0.1", transport=transport)
+        try:
+            yield ServerProxy("http://127.0.0.1", transport=transport).supervisor
+        finally:
+            transport.close()
 
 
 def configuration(state: State, programs: Iterable[Program]) -> str:

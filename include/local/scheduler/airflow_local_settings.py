@@ -15,9 +15,9 @@ PRELOADED = (
     "great_expectations.expectations",
     "matplotlib.figure",
     "mlflow.onnx",
+    "onnx",
     "optuna",
     "pyarrow.parquet",
-    "skl2onnx",
     "sklearn.ensemble",
     "sklearn.linear_model",
     "sklearn.model_selection",
@@ -29,4 +29,8 @@ logging.getLogger("great_expectations").setLevel(logging.WARNING)
 
 if multiprocessing.get_start_method() == "fork":
     for module in PRELOADED:
-        importlib.import_module(module)
+        try:
+            importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            # The task that needs it will say so itself; the others can do without.
+            logging.getLogger(__name__).warning("%s cannot be imported ahead: %s", module, error)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from local import ports
 from local.errors import StackError
+from local.state import State
 
 USUAL = {"airflow": 8080, "mlflow": 5000, "serving_housing": 3000}
 
@@ -74,6 +76,24 @@ def test_what_is_not_a_port_is_refused(text: str) -> None:
 
 def test_requests_are_read_from_the_environment() -> None:
     assert ports.requests({"SLUICE_PORT_AIRFLOW": "9090", "HOME": "/"}) == {"airflow": 9090}
+
+
+def test_a_port_of_a_running_program_is_kept_and_one_of_a_stopped_program_is_not(
+    tmp_path: Path, listener: socket.socket
+) -> None:
+    state, port = State(tmp_path), listener.getsockname()[1]
+    ports.remember(state, ports.Choice({"postgres": port}))
+
+    assert ports.resolve(state, [], running={"postgres"}).ports["postgres"] == port
+    assert ports.resolve(state, [], running={"mail"}).ports["postgres"] != port
+
+
+@pytest.mark.parametrize(
+    ("name", "program"),
+    [("airflow", "api-server"), ("inbox", "mail"), ("mlflow", "mlflow"), ("serving_my_case", "serving-my_case")],
+)
+def test_every_port_is_held_by_a_program(name: str, program: str) -> None:
+    assert ports.holder(name) == program
 
 
 @pytest.fixture
