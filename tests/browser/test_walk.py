@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
@@ -49,9 +50,13 @@ def test_a_person_triggers_an_ingestion_and_opens_its_report(live: LiveStack, pa
     form.get_by_role("button", name="Trigger").last.click()
 
     page.wait_for_url(re.compile("/runs/"))
-    expect(page.get_by_text("Success").first).to_be_visible(timeout=3 * PATIENCE)
+    run_id = unquote(page.url.split("/runs/")[1].split("/")[0].split("?")[0])
+    assert live.finish(live.airflow.run("housing_ingest", run_id)).state == "success"
+    run_page = f"{live.addresses.airflow}/dags/housing_ingest/runs/{quote(run_id, safe='')}"
+    page.goto(run_page)
+    expect(page.get_by_text("judge_batch").first).to_be_visible()
     page.screenshot(path=tmp_path / "run.png")
-    page.goto(page.url.split("?")[0].rstrip("/") + "/tasks/judge_batch/details")
+    page.goto(f"{run_page}/tasks/judge_batch/details")
     with page.expect_navigation(url=re.compile("/sluice/reports/housing/validation/")):
         page.get_by_role("link", name="Report").click()
     expect(page.locator("body")).to_contain_text("6,000")
