@@ -6,10 +6,10 @@ from pathlib import Path
 
 import psycopg2
 import pytest
-from tests.conftest import PASSWORD, Server
 
 from local import postgres
 from local.errors import StackError
+from tests.conftest import PASSWORD, Server
 
 
 def test_data_of_another_major_version_is_refused(tmp_path: Path) -> None:
