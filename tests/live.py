@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +20,8 @@ from local.state import State
 from sluice.adapters.tracking import Tracking
 from sluice.adapters.warehouse import Warehouse
 
-STATEMENTS = Path(__file__).parents[1] / "include" / "sql"
+REPOSITORY = Path(__file__).parents[1]
+STATEMENTS = REPOSITORY / "include" / "sql"
 RUNS = count(1)
 
 
@@ -33,6 +35,7 @@ class LiveStack:
     airflow: Airflow
     warehouse: Warehouse
     tracking: Tracking
+    use_cases: Path
 
     def start(self, dag_id: str, **conf: Any) -> Run:
         """Trigger a DAG through the REST API."""
@@ -66,10 +69,12 @@ class LiveStack:
         version = self.tracking.aliased(use_case, "champion")
         return version.number if version else None
 
-    def predict(self, use_case: str, instance: dict[str, Any]) -> dict[str, Any]:
+    def predict(self, use_case: str, instance: dict[str, Any], addresses: Addresses | None = None) -> dict[str, Any]:
         """Ask the live endpoint."""
         answer = httpx.post(
-            f"{self.addresses.serving(use_case)}/api/v1/predict", json={"instances": [instance]}, trust_env=False
+            f"{(addresses or self.addresses).serving(use_case)}/api/v1/predict",
+            json={"instances": [instance]},
+            trust_env=False,
         )
         content: dict[str, Any] = answer.raise_for_status().json()
         return content
@@ -94,19 +99,28 @@ class LiveStack:
 
 @pytest.fixture(scope="session")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
-    """The stack, up and healthy; down again at the end."""
+    """The stack, up and healthy, with a copy of the use cases; down again at the end."""
     state = State(tmp_path_factory.mktemp("stack"))
+    use_cases = tmp_path_factory.mktemp("use_cases") / "all"
+    shutil.copytree(REPOSITORY / "include" / "use_cases", use_cases)
     stack = Stack(state)
     try:
-        addresses = stack.up(print, lambda _: None)
-        with Airflow(addresses.airflow, "admin", addresses.credentials.admin) as airflow:
-            yield LiveStack(
-                state,
-                stack,
-                addresses,
-                airflow,
-                Warehouse(addresses.database("warehouse"), STATEMENTS),
-                Tracking(addresses.mlflow),
-            )
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("SLUICE_USE_CASES", str(use_cases))
+            yield from _running(state, stack, use_cases)
     finally:
         stack.down(print)
+
+
+def _running(state: State, stack: Stack, use_cases: Path) -> Iterator[LiveStack]:
+    addresses = stack.up(print, lambda _: None)
+    with Airflow(addresses.airflow, "admin", addresses.credentials.admin) as airflow:
+        yield LiveStack(
+            state,
+            stack,
+            addresses,
+            airflow,
+            Warehouse(addresses.database("warehouse"), STATEMENTS),
+            Tracking(addresses.mlflow),
+            use_cases,
+        )

@@ -192,8 +192,8 @@ def _write_estimator(path: Path, candidate: Candidate) -> None:
     """The fitted pipeline for analysis; nothing that serves reads it."""
     with warnings.catch_warnings():
         # Imported here: skops looks every function of scipy up in every loaded module, and Airflow's have
-        # a thousand deprecated names, each logged.
-        warnings.simplefilter("ignore", DeprecationWarning)
+        # a thousand deprecated names, each a warning that is logged.
+        warnings.simplefilter("ignore")
         import skops.io
     skops.io.dump(candidate.model, path)
 
