@@ -40,7 +40,7 @@ def line() -> UseCase:
 def make_bundle(tmp_path_factory: pytest.TempPathFactory, line: UseCase) -> MakeBundle:
     """Makes the bundle of a model that answers `factor` times x."""
 
-    def make(factor: float, *, test_share: float = 0.2, version: str = "") -> Bundle:
+    def make(factor: float, *, test_share: float = 0.2, version: str = "", service: Path = SERVICE) -> Bundle:
         x = helper.make_tensor_value_info("x", TensorProto.DOUBLE, [None, 1])
         y = helper.make_tensor_value_info("prediction", TensorProto.DOUBLE, [None, 1])
         constant = helper.make_tensor("factor", TensorProto.DOUBLE, [1], [factor])
@@ -61,7 +61,7 @@ def make_bundle(tmp_path_factory: pytest.TempPathFactory, line: UseCase) -> Make
                 run_id="run", snapshot_id="snap", spec_sha256="", test_share=test_share, identity=line.identity
             ),
             libraries={},
-            runtime_sha256=runtime_sha256(SERVICE),
+            runtime_sha256=runtime_sha256(service),
             trained_at="2026-01-01T00:00:00Z",
         )
         golden = Golden(instances=({"x": 1.0}, {"x": 3.0}), predictions=(factor, 3 * factor))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from psycopg2.extras import Json
 
-from sluice.domain.evidence import Decision, Evidence, Subject
+from sluice.domain.evidence import Blessing, Decision, Evidence, Subject
 
 if TYPE_CHECKING:
     from sluice.adapters.warehouse import Warehouse
@@ -23,6 +23,12 @@ def store_evidence(warehouse: Warehouse, dag_run_id: str, evidence: Evidence) ->
             "evidence": Json(evidence.model_dump(mode="json")),
         },
     )
+
+
+def discard_evidence(warehouse: Warehouse, use_case: str, dag_run_id: str, *blessings: Blessing) -> None:
+    """Forget what a run gathered, before it is gathered anew: what fails then must not rest on what was."""
+    values = {"use_case": use_case, "dag_run_id": dag_run_id, "blessings": list(blessings)}
+    warehouse.execute(warehouse.statement("gate/discard_evidence"), values)
 
 
 def read_evidence(warehouse: Warehouse, use_case: str, dag_run_id: str) -> tuple[Evidence, ...]:

@@ -55,7 +55,7 @@ def promote_dag(use_case: UseCase) -> DAG:
         name = use_case.name
         subject = step(pick, minutes=5)(name)
         quality = step(judge_quality, minutes=15)(name, subject)
-        release = step(build_release, minutes=10)(name, subject)
+        release = step(build_release, minutes=10)(name, subject, quality)
         servability = step(judge_servability, minutes=10)(name, subject, release)
         decision = step(decide_promotion, minutes=5, trigger_rule="all_done")(name, subject)
         deployed = step(deploy, minutes=5)(name, subject, release, decision)
@@ -89,13 +89,14 @@ def _announced(events: Any) -> int | None:
     return max((int(v) for v in versions if v is not None), default=None)
 
 
-def judge_quality(name: str, subject: dict[str, Any], *, run_id: str) -> str:
-    """Gather the evidence of the first blessing."""
+def judge_quality(name: str, subject: dict[str, Any], *, run_id: str) -> bool:
+    """Gather the evidence of the first blessing, and say whether it is given."""
     from sluice.gate import decision, quality
 
     about = Subject(**subject)
     use_case = specs.use_case(name)
     warehouse = clients.warehouse()
+    decision.discard_evidence(warehouse, name, run_id, "good_enough", "servable")
     with _candidate(about) as candidate, _champion(about) as champion:
         rows = quality.held_out_rows(warehouse, use_case)
         evidence = quality.judge(use_case, about, candidate, champion, rows)
@@ -103,16 +104,18 @@ def judge_quality(name: str, subject: dict[str, Any], *, run_id: str) -> str:
     clients.tracking().measure(candidate.contract.lineage.run_id, {f"gate_{k}": v for k, v in evidence.metrics.items()})
     for check in evidence.checks:
         log.info("%s: %s: %s", check.verdict, check.code, check.message)
-    return "good enough" if all(c.verdict == "pass" for c in evidence.checks) else "not good enough"
+    return all(c.verdict == "pass" for c in evidence.checks)
 
 
-def build_release(name: str, subject: dict[str, Any], *, ti: Any) -> dict[str, Any]:
+def build_release(name: str, subject: dict[str, Any], good_enough: bool, *, run_id: str) -> dict[str, Any]:
     """Build the bento of a candidate that is good enough."""
     from dataclasses import asdict
 
+    from sluice.gate import decision
     from sluice.release import bento
 
-    if ti.xcom_pull(task_ids="judge_quality") != "good enough":
+    decision.discard_evidence(clients.warehouse(), name, run_id, "servable")
+    if not good_enough:
         raise AirflowSkipException("the candidate is not good enough, so there is nothing to build")
     about = Subject(**subject)
     with _candidate(about) as candidate:
@@ -170,8 +173,10 @@ def deploy(
     from sluice.domain.release import Release
     from sluice.release import deployments
 
-    if decision["code"] != "promote" or release is None:
+    if decision["code"] != "promote":
         raise AirflowSkipException(f"{decision['code']}: the champion goes on serving. {decision['message']}")
+    if release is None:
+        raise StateError("there is no release to deploy", action="clear `build_release` and what follows it")
     about = Subject(**subject)
     order = deployments.Order(
         release=Release(**release),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import yaml
 
-from sluice.adapters.bundles import Bundle
+from sluice.adapters.bundles import Bundle, runtime_sha256
 from sluice.domain.errors import ReleaseError
 from sluice.domain.release import Release
 
@@ -38,9 +38,15 @@ def build(service: Path, bundle: Bundle, version: int, home: Path) -> Release:
         home: The bento store (`BENTOML_HOME`).
 
     Raises:
-        ReleaseError: BentoML refuses to build it.
+        ReleaseError: BentoML refuses to build it, or the bundle was made for other serving code.
     """
     contract = bundle.contract
+    if contract.runtime_sha256 != runtime_sha256(service):
+        raise ReleaseError(
+            f"version {version} was made for other serving code or requirements than there are now",
+            str(service),
+            "train again; the new candidate is made for today's",
+        )
     tag = f"{contract.use_case}:v{version}-{bundle.sha256[:12]}"
     name, _, label = tag.partition(":")
     path = home / "bentos" / name / label

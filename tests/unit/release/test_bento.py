@@ -1,5 +1,6 @@
 """A bento is built once per version, holds the bundle, and starts from itself alone."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -61,14 +62,22 @@ def test_building_again_finds_it_built(release: Release, bundle: Bundle) -> None
     assert (Path(release.bento_path) / "bento.yaml").stat().st_mtime_ns == before
 
 
-def test_what_cannot_be_built_says_so(bundle: Bundle, tmp_path: Path) -> None:
+def test_what_cannot_be_built_says_so(make_bundle: MakeBundle, tmp_path: Path) -> None:
     broken = tmp_path / "service"
-    broken.mkdir()
-    (broken / "service.py").write_text("raise RuntimeError('no service here')\n")
-    (broken / "requirements.txt").write_text("")
+    shutil.copytree(SERVICE, broken)
+    (broken / "service.py").write_text("raise RuntimeError('no service here')")
 
-    with pytest.raises(ReleaseError, match="bentoml build"):
-        bento.build(broken, bundle, 1, tmp_path / "home")
+    with pytest.raises(ReleaseError, match="no service here"):
+        bento.build(broken, make_bundle(2.0, service=broken), 1, tmp_path / "home")
+
+
+def test_a_bundle_for_other_serving_code_is_not_built(bundle: Bundle, tmp_path: Path) -> None:
+    other = tmp_path / "service"
+    shutil.copytree(SERVICE, other)
+    (other / "service.py").write_text("# another service")
+
+    with pytest.raises(ReleaseError, match="other serving code"):
+        bento.build(other, bundle, 1, tmp_path / "home")
 
 
 def test_a_good_release_is_servable(subject: Subject, running: Started, bundle: Bundle) -> None:
