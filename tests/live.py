@@ -59,7 +59,8 @@ class LiveStack:
         training = self.run(f"{use_case}_train", **conf)
         promotion = self.finish(self.airflow.started_by(training, f"{use_case}_promote"))
         [decision] = self.warehouse.rows(
-            "SELECT * FROM ml.decisions WHERE use_case = %(use_case)s AND dag_run_id = %(run_id)s",
+            "SELECT * FROM ml.decisions WHERE use_case = %(use_case)s AND dag_run_id = %(run_id)s"
+            " ORDER BY decision_id DESC LIMIT 1",
             {"use_case": use_case, "run_id": promotion.run_id},
         )
         return promotion, decision

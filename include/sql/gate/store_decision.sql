@@ -9,13 +9,4 @@ VALUES (
     %(evidence)s,
     %(dag_run_id)s
 )
-ON CONFLICT (use_case, dag_run_id) DO UPDATE
-    SET
-        version = excluded.version,
-        bundle_sha256 = excluded.bundle_sha256,
-        champion_version = excluded.champion_version,
-        code = excluded.code,
-        message = excluded.message,
-        evidence = excluded.evidence,
-        decided_at = now()
 RETURNING decision_id

@@ -8,3 +8,5 @@ SELECT
     evidence
 FROM ml.decisions
 WHERE use_case = %(use_case)s AND dag_run_id = %(dag_run_id)s
+ORDER BY decision_id DESC
+LIMIT 1

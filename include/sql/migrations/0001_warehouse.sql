@@ -66,9 +66,9 @@ CREATE TABLE IF NOT EXISTS ml.decisions (
     message text NOT NULL,
     evidence jsonb NOT NULL,
     dag_run_id text NOT NULL,
-    decided_at timestamptz NOT NULL DEFAULT now(),
-    UNIQUE (use_case, dag_run_id)
+    decided_at timestamptz NOT NULL DEFAULT now()
 );
+CREATE INDEX IF NOT EXISTS decisions_by_run ON ml.decisions (use_case, dag_run_id);
 
 CREATE TABLE IF NOT EXISTS ml.releases (
     use_case text NOT NULL,

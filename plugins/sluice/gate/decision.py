@@ -40,7 +40,7 @@ def read_evidence(warehouse: Warehouse, use_case: str, dag_run_id: str) -> tuple
 def store_decision(
     warehouse: Warehouse, dag_run_id: str, subject: Subject, decision: Decision, evidence: tuple[Evidence, ...]
 ) -> int:
-    """Keep a decision with its evidence, and return its id; deciding again in the same run replaces it."""
+    """Keep a decision with its evidence, and return its id; deciding again adds a row and rewrites none."""
     [row] = warehouse.rows(
         warehouse.statement("gate/store_decision"),
         {

@@ -1,4 +1,4 @@
-"""What the gate saw and decided is kept once per run, and what is gathered anew replaces what was."""
+"""Evidence gathered anew replaces what was; a decision is never rewritten."""
 
 import pytest
 
@@ -39,11 +39,10 @@ def test_discarded_evidence_is_gone(warehouse: Warehouse) -> None:
     assert read_evidence(warehouse, "line", "run") == (GOOD,)
 
 
-def test_deciding_again_in_a_run_replaces_the_decision(warehouse: Warehouse) -> None:
-    first = store_decision(warehouse, "run", SUBJECT, Decision(code="reject:x", message="no"), (GOOD,))
-    second = store_decision(warehouse, "run", SUBJECT, Decision(code="promote", message="yes"), (GOOD, SERVABLE))
+def test_a_decision_is_never_rewritten(warehouse: Warehouse) -> None:
+    store_decision(warehouse, "run", SUBJECT, Decision(code="reject:x", message="no"), (GOOD,))
+    store_decision(warehouse, "run", SUBJECT, Decision(code="promote", message="yes"), (GOOD, SERVABLE))
 
-    assert first == second
-    [row] = warehouse.rows("SELECT code, evidence FROM ml.decisions WHERE dag_run_id = 'run'")
-    assert row["code"] == "promote"
-    assert [part["blessing"] for part in row["evidence"]] == ["good_enough", "servable"]
+    rows = warehouse.rows("SELECT code, evidence FROM ml.decisions WHERE dag_run_id = 'run' ORDER BY decision_id")
+    assert [row["code"] for row in rows] == ["reject:x", "promote"]
+    assert [part["blessing"] for part in rows[1]["evidence"]] == ["good_enough", "servable"]
