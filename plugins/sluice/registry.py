@@ -73,13 +73,15 @@ def read(path: Path) -> UseCase:
         text = path.read_text(encoding="utf-8")
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         document = yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        # As JSON, because a strict model takes a JSON list for a tuple and nothing else by guessing.
+        written = json.dumps(document, default=str)
+    # YAML can also say what is no value (a month 13), what is no JSON (a date as a key) and what has no end.
+    except (OSError, yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         raise SpecError(f"the spec cannot be read: {error}", str(path), "correct the YAML") from error
     if not isinstance(document, dict):
         raise SpecError("the spec is not a mapping", str(path), "start from another use case's spec")
     try:
-        # As JSON, because a strict model takes a JSON list for a tuple and nothing else by guessing.
-        use_case = UseCase.model_validate_json(json.dumps(document, default=str))
+        use_case = UseCase.model_validate_json(written)
     except ValidationError as error:
         raise _spec_error(path, node, error) from error
     if use_case.name != path.parent.name:

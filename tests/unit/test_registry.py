@@ -73,7 +73,11 @@ def test_an_error_names_the_line(write_spec: WriteSpec) -> None:
     assert caught.value.where == f"{path}:{line}"
 
 
-@pytest.mark.parametrize("text", ["", "- a list", "a: [", "\0"], ids=["empty", "list", "no-yaml", "binary"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "- a list", "a: [", "\0", "since: 2020-13-45", "2020-01-01: since", "a: &a [*a]"],
+    ids=["empty", "list", "no-yaml", "binary", "no-date", "date-as-key", "endless"],
+)
 def test_what_is_no_spec_is_refused(write_spec: WriteSpec, text: str) -> None:
     with pytest.raises(SpecError):
         registry.read(write_spec(text))
