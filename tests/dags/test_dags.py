@@ -1,6 +1,7 @@
 """Every use case has its DAGs, every DAG file is thin and parses fast, and every DAG says what it does."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -41,7 +42,9 @@ print(json.dumps({"seconds": seconds, "loaded": sorted(loaded)}))
 
 
 def parsed(path: Path) -> dict[str, Any]:
-    done = subprocess.run([sys.executable, "-c", PARSER, path], capture_output=True, text=True, check=True)
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY / "plugins")}
+    command = [sys.executable, "-c", PARSER, path]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return answer
 

@@ -22,7 +22,7 @@ SERVABLE = evidence("servable", PASS)
 
 
 def test_two_blessings_promote() -> None:
-    assert decide(SUBJECT, (GOOD, SERVABLE)).promotes
+    assert decide(SUBJECT, (GOOD, SERVABLE)).code == "promote"
 
 
 @pytest.mark.parametrize(
