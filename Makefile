@@ -53,6 +53,11 @@ logs: $(STAMP) ## Follow the logs of the stack (SERVICE=scheduler follows one)
 test: $(STAMP) ## Run all tests (ARGS='-k gate' chooses; tests on real data need ../shared/data or SLUICE_REAL_DATA)
 	@$(RUN) -m pytest $(ARGS)
 
+.PHONY: bench
+bench: $(STAMP) ## Print the benchmarks' ratios, on the running stack's database (ARGS='--rows 100000')
+	@SLUICE_WAREHOUSE_DSN=$$($(RUN) -c "import json; print(json.load(open('$${SLUICE_VAR:-var}/endpoints.json'))['warehouse'])") \
+	  PYTHONPATH=include:plugins $(RUN) benchmarks/ingest.py $(ARGS)
+
 .PHONY: check
 check: $(STAMP) ## Lint, type-check, and check the layers, the SQL and the use cases' specs
 	$(RUN) -m ruff check .

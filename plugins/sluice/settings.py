@@ -12,7 +12,11 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 class Settings(BaseSettings):
-    """Where everything is. Every field is an environment variable of the same name with the prefix `SLUICE_`."""
+    """Where everything is.
+
+    A field is read from the environment variable of the same name with the prefix `SLUICE_`; the two that belong to
+    MLflow and to Airflow, from theirs.
+    """
 
     model_config = SettingsConfigDict(env_prefix="SLUICE_", frozen=True, extra="ignore")
 
@@ -27,8 +31,8 @@ class Settings(BaseSettings):
         default="http://127.0.0.1:5000",
         validation_alias=AliasChoices("MLFLOW_TRACKING_URI", "tracking_uri"),
     )
-    object_store: str = (REPOSITORY / "var" / "store").as_uri()
-    """Root of the object store, as a URL."""
+    object_store: str = f"file://{REPOSITORY / 'var' / 'store'}"
+    """Root of the object store, as a URL; not percent-encoded, because fsspec takes a path as it stands."""
     bento_store: Path = REPOSITORY / "var" / "bentoml"
     """BENTOML_HOME of the builds."""
     alerts_from: str = "sluice@localhost"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -66,26 +65,11 @@ class ObjectStore:
             raise StateError("a file is missing from the object store", self.url(key), "restore it") from error
         return content
 
-    def put_file(self, local: Path, key: str) -> str:
-        """Copy a local file to a key and return its URL."""
-        return self.write_bytes(key, local.read_bytes())
-
     def put_folder(self, local: Path, prefix: str) -> str:
         """Copy the files of a local folder below a prefix and return the prefix's URL."""
         for path in sorted(p for p in local.rglob("*") if p.is_file()):
-            self.put_file(path, f"{prefix}/{path.relative_to(local).as_posix()}")
+            self.write_bytes(f"{prefix}/{path.relative_to(local).as_posix()}", path.read_bytes())
         return self.url(prefix)
-
-    def fetch(self, key: str, folder: Path) -> Path:
-        """Copy a key into a local folder and return the copy's path."""
-        folder.mkdir(parents=True, exist_ok=True)
-        local = folder / PurePosixPath(key).name
-        local.write_bytes(self.read_bytes(key))
-        return local
-
-    def sha256(self, key: str) -> str:
-        """Hex digest of a key's content."""
-        return hashlib.sha256(self.read_bytes(key)).hexdigest()
 
 
 def _checked(key: str) -> str:

@@ -96,7 +96,8 @@ class Tracking:
                 found = self.client.get_model_version_by_alias(use_case, alias)
             except RestException as error:
                 # MLflow has no error code of its own for a known model without the alias.
-                if error.error_code == "RESOURCE_DOES_NOT_EXIST" or "alias" in str(error).lower():
+                absent = error.error_code == "INVALID_PARAMETER_VALUE" and f"alias {alias} not found" in str(error)
+                if absent or error.error_code == "RESOURCE_DOES_NOT_EXIST":
                     return None
                 raise
             return Version(use_case, int(found.version), found.run_id, dict(found.tags))
@@ -105,12 +106,6 @@ class Tracking:
         """Let an alias point to a version."""
         with self.answers():
             self.client.set_registered_model_alias(use_case, alias, str(number))
-
-    def tag(self, version: Version, tags: dict[str, str]) -> None:
-        """Add tags to a version."""
-        with self.answers():
-            for key, value in tags.items():
-                self.client.set_model_version_tag(version.use_case, str(version.number), key, value)
 
     def download_bundle(self, version: Version, folder: Path) -> Path:
         """Copy a version's bundle into a local folder and return the bundle's own folder."""
@@ -127,22 +122,11 @@ class Tracking:
                 )
             )
 
-    def attach(self, run_id: str, file: Path, artifact_path: str) -> None:
-        """Add a file to a run's artifacts."""
-        with self.answers():
-            self.client.log_artifact(run_id, str(file), artifact_path)
-
     def measure(self, run_id: str, metrics: dict[str, float]) -> None:
         """Add metrics to a run."""
         with self.answers():
             for key, value in metrics.items():
                 self.client.log_metric(run_id, key, value)
-
-    def run_url(self, run_id: str) -> str:
-        """The page of a run."""
-        with self.answers():
-            run = self.client.get_run(run_id)
-        return f"{self.uri}/#/experiments/{run.info.experiment_id}/runs/{run_id}"
 
     @contextmanager
     def answers(self) -> Iterator[None]:

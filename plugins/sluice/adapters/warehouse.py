@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from psycopg2.extensions import connection as Connection
 
-    Identifiers = Mapping[str, str | tuple[str, ...] | sql.Composable]
-
 
 @dataclass(frozen=True)
 class Warehouse:

@@ -12,8 +12,6 @@ from pydantic import Field
 
 from sluice.domain.frozen import Frozen
 
-SCHEMA_VERSION = 1
-
 #: The files of a release bundle, beside `manifest.json` which holds their digests.
 BUNDLE_FILES = ("model.onnx", "contract.json", "golden.json", "reference.parquet")
 MANIFEST = "manifest.json"

@@ -66,11 +66,6 @@ class Decision(Frozen):
     code: str
     message: str
 
-    @property
-    def promotes(self) -> bool:
-        """Whether the candidate becomes the champion."""
-        return self.code == "promote"
-
 
 def bounded(code: str, value: float, what: str, minimum: float | None = None, maximum: float | None = None) -> Check:
     """Check that a number lies within its bounds; NaN and infinity are `unknown`.

@@ -10,7 +10,7 @@ from sluice.domain.errors import StateError
 
 @pytest.fixture
 def store(tmp_path: Path) -> ObjectStore:
-    return ObjectStore((tmp_path / "store").as_uri())
+    return ObjectStore(f"file://{tmp_path / 'a store'}")
 
 
 def test_what_was_written_is_read(store: ObjectStore) -> None:
@@ -26,7 +26,7 @@ def test_writing_again_replaces_and_leaves_no_partial_file(store: ObjectStore, t
         store.write_bytes("a/b", content)
 
     assert store.read_bytes("a/b") == b"second"
-    assert [p.name for p in (tmp_path / "store" / "a").iterdir()] == ["b"]
+    assert [p.name for p in (tmp_path / "a store" / "a").iterdir()] == ["b"]
 
 
 def test_a_missing_file_says_which(store: ObjectStore) -> None:

