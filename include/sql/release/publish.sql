@@ -1,12 +1,23 @@
-INSERT INTO ml.releases (use_case, version, bundle_sha256, runtime_sha256, run_id, snapshot_id, bento, uri)
-VALUES (
-    %(use_case)s,
-    %(version)s,
-    %(bundle_sha256)s,
-    %(runtime_sha256)s,
-    %(run_id)s,
-    %(snapshot_id)s,
-    %(bento)s,
-    %(uri)s
+-- Enter a release into the ledger, or find it there, and say which bundle it is.
+WITH made AS (
+    INSERT INTO ml.releases (use_case, version, bundle_sha256, runtime_sha256, run_id, snapshot_id, bento, uri)
+    VALUES (
+        %(use_case)s,
+        %(version)s,
+        %(bundle_sha256)s,
+        %(runtime_sha256)s,
+        %(run_id)s,
+        %(snapshot_id)s,
+        %(bento)s,
+        %(uri)s
+    )
+    ON CONFLICT (use_case, version) DO NOTHING
+    RETURNING bundle_sha256
 )
-ON CONFLICT (use_case, version) DO NOTHING
+
+SELECT made.bundle_sha256 FROM made
+UNION ALL
+SELECT earlier.bundle_sha256
+FROM ml.releases AS earlier
+WHERE earlier.use_case = %(use_case)s AND earlier.version = %(version)s
+LIMIT 1

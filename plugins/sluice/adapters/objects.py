@@ -65,11 +65,10 @@ class ObjectStore:
             raise StateError("a file is missing from the object store", self.url(key), "restore it") from error
         return content
 
-    def put_folder(self, local: Path, prefix: str) -> str:
-        """Copy the files of a local folder below a prefix and return the prefix's URL."""
+    def put_folder(self, local: Path, prefix: str) -> None:
+        """Copy the files of a local folder below a prefix."""
         for path in sorted(p for p in local.rglob("*") if p.is_file()):
             self.write_bytes(f"{prefix}/{path.relative_to(local).as_posix()}", path.read_bytes())
-        return self.url(prefix)
 
 
 def _checked(key: str) -> str:

@@ -17,6 +17,8 @@ from sluice.domain.release import Release
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from psycopg2.extensions import connection as Connection
+
     from sluice.adapters.warehouse import Warehouse
 
 #: A heartbeat older than this says nothing about its replica.
@@ -43,21 +45,35 @@ class Order:
 
 
 def publish(warehouse: Warehouse, store: ObjectStore, release: Release, bundle_folder: Path) -> None:
-    """Put a release where any replica finds it, and into the ledger; doing it again changes nothing."""
-    url = store.put_folder(bundle_folder, f"releases/{release.use_case}/{release.version}")
-    warehouse.execute(
-        warehouse.statement("release/publish"),
-        {
-            "use_case": release.use_case,
-            "version": release.version,
-            "bundle_sha256": release.bundle_sha256,
-            "runtime_sha256": release.runtime_sha256,
-            "run_id": release.run_id,
-            "snapshot_id": release.snapshot_id,
-            "bento": release.bento,
-            "uri": url,
-        },
-    )
+    """Put a release where any replica finds it, and into the ledger; doing it again changes nothing.
+
+    Raises:
+        StateError: The version was published with another bundle, as happens when the registry counts anew.
+    """
+    prefix = f"releases/{release.use_case}/{release.version}"
+    with warehouse.transaction() as connection:
+        [row] = fetch(
+            connection,
+            warehouse.statement("release/publish"),
+            {
+                "use_case": release.use_case,
+                "version": release.version,
+                "bundle_sha256": release.bundle_sha256,
+                "runtime_sha256": release.runtime_sha256,
+                "run_id": release.run_id,
+                "snapshot_id": release.snapshot_id,
+                "bento": release.bento,
+                "uri": store.url(prefix),
+            },
+        )
+        if row["bundle_sha256"] != release.bundle_sha256:
+            raise StateError(
+                f"version {release.version} of {release.use_case} was published with another bundle, "
+                f"{row['bundle_sha256']} instead of {release.bundle_sha256}",
+                "ml.releases",
+                "restore the registry, or train until its numbers are new; a release is never replaced",
+            )
+        store.put_folder(bundle_folder, prefix)
 
 
 def deploy(warehouse: Warehouse, tracking: Tracking, store: ObjectStore, order: Order) -> int:
@@ -67,7 +83,8 @@ def deploy(warehouse: Warehouse, tracking: Tracking, store: ObjectStore, order: 
     it falls back to. The ledger's row is written with them or, after a crash in between, by the next attempt.
 
     Raises:
-        StateError: The champion is no longer the one that the decision compared with.
+        StateError: The champion is no longer the one that the decision compared with, or the decision was carried
+            out before and another move has undone it.
     """
     release = order.release
     with warehouse.transaction() as connection:
@@ -81,22 +98,39 @@ def deploy(warehouse: Warehouse, tracking: Tracking, store: ObjectStore, order: 
                 "the champion's alias",
                 "promote again, so that it is judged against the champion of today",
             )
-        [row] = fetch(
-            connection,
-            warehouse.statement("release/deploy"),
-            {
-                "use_case": release.use_case,
-                "from_version": order.from_version,
-                "to_version": release.version,
-                "decision_id": order.decision_id,
-                "actor": order.actor,
-                "reason": order.reason,
-            },
-        )
+        number = _enter(warehouse, connection, order, done=now == release.version)
         pointer = {"version": release.version, "bento": release.bento, "bundle_sha256": release.bundle_sha256}
         store.write_bytes(f"releases/{release.use_case}/champion.json", json.dumps(pointer).encode())
         tracking.point(release.use_case, "champion", release.version)
-    return int(row["deployment_id"])
+    return number
+
+
+def _enter(warehouse: Warehouse, connection: Connection, order: Order, done: bool) -> int:
+    """The ledger's row of a move; where the move is done already, it may have one."""
+    use_case, version = order.release.use_case, order.release.version
+    newest = fetch(connection, warehouse.statement("release/newest_deployment"), {"use_case": use_case})
+    if done and newest and newest[0]["to_version"] == version:
+        return int(newest[0]["deployment_id"])
+    made = fetch(
+        connection,
+        warehouse.statement("release/deploy"),
+        {
+            "use_case": use_case,
+            "from_version": order.from_version,
+            "to_version": version,
+            "decision_id": order.decision_id,
+            "actor": order.actor,
+            "reason": order.reason,
+        },
+    )
+    if not made:
+        raise StateError(
+            f"decision {order.decision_id} made version {version} the champion of {use_case} before, "
+            "and another move has undone that",
+            "ml.deployments",
+            "promote again, so that there is a new decision",
+        )
+    return int(made[0]["deployment_id"])
 
 
 def await_live(warehouse: Warehouse, release: Release, timeout: timedelta) -> int:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -71,6 +72,11 @@ def order(warehouse: Warehouse, release: Release, champion: int | None) -> Order
     return Order(release, champion, decision, "gate", "all checks passed")
 
 
+def last_move(warehouse: Warehouse) -> tuple[int | None, int]:
+    rows = warehouse.rows("SELECT from_version, to_version FROM ml.deployments ORDER BY deployment_id")
+    return rows[-1]["from_version"], rows[-1]["to_version"]
+
+
 @pytest.fixture
 def heartbeat(warehouse: Warehouse) -> Heartbeat:
     """Writes a replica's heartbeat: its pid, the version it serves, and how many seconds ago."""
@@ -126,6 +132,52 @@ def test_a_champion_that_changed_meanwhile_stops_the_move(
     assert champion.number == 2
     assert json.loads(store.read_bytes(f"releases/{MODEL}/champion.json"))["version"] == 2
     assert not warehouse.rows("SELECT 1 FROM ml.deployments WHERE to_version = 3")
+
+
+def test_a_move_that_crashed_before_its_row_is_entered_by_the_next_attempt(
+    warehouse: Warehouse, tracking: Tracking, store: ObjectStore, releases: tuple[Release, ...]
+) -> None:
+    tracking.point(MODEL, "champion", 3)
+
+    deployments.deploy(warehouse, tracking, store, order(warehouse, releases[2], 2))
+
+    assert last_move(warehouse) == (2, 3)
+
+
+def test_deciding_again_for_what_serves_is_no_move(
+    warehouse: Warehouse, tracking: Tracking, store: ObjectStore, releases: tuple[Release, ...]
+) -> None:
+    first, second = (deployments.deploy(warehouse, tracking, store, order(warehouse, releases[2], 2)) for _ in range(2))
+
+    assert first == second
+
+
+def test_a_decision_that_was_undone_is_not_carried_out_again(
+    warehouse: Warehouse, tracking: Tracking, store: ObjectStore, releases: tuple[Release, ...]
+) -> None:
+    move = order(warehouse, releases[0], 3)
+    deployments.deploy(warehouse, tracking, store, move)
+    deployments.deploy(warehouse, tracking, store, order(warehouse, releases[2], 1))
+
+    with pytest.raises(StateError, match="another move has undone"):
+        deployments.deploy(warehouse, tracking, store, move)
+
+    champion = tracking.aliased(MODEL, "champion")
+    assert champion is not None
+    assert champion.number == 3
+    assert last_move(warehouse) == (1, 3)
+
+
+def test_a_version_is_never_published_with_another_bundle(
+    warehouse: Warehouse, store: ObjectStore, releases: tuple[Release, ...], make_bundle: MakeBundle
+) -> None:
+    other = make_bundle(4.0)
+    before = store.read_bytes(f"releases/{MODEL}/1/manifest.json")
+
+    with pytest.raises(StateError, match="another bundle"):
+        deployments.publish(warehouse, store, replace(releases[0], bundle_sha256=other.sha256), other.folder)
+
+    assert store.read_bytes(f"releases/{MODEL}/1/manifest.json") == before
 
 
 def test_live_is_what_every_fresh_replica_says(

@@ -1,0 +1,7 @@
+SELECT
+    deployment_id,
+    to_version
+FROM ml.deployments
+WHERE use_case = %(use_case)s
+ORDER BY deployment_id DESC
+LIMIT 1
