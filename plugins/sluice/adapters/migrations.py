@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import click
+import psycopg2
 
 
 def migrate(dsn: str, folder: Path) -> list[str]:
-    """Apply every migration that has not been applied yet, under yoyo's lock.
+    """Apply every migration that has not been applied yet; whoever comes second waits.
 
     Args:
         dsn: The warehouse, as `postgresql://user:password@host:port/database`.
@@ -20,14 +22,15 @@ def migrate(dsn: str, folder: Path) -> list[str]:
     # Local: yoyo sets up logging when imported, which must not happen at DAG parse time.
     from yoyo import get_backend, read_migrations
 
-    backend = get_backend(dsn)
-    try:
-        with backend.lock():
+    with closing(psycopg2.connect(dsn)) as guard, guard.cursor() as cursor:
+        # Yoyo's own lock is a row, which a process that was killed leaves behind for ever; this one ends with it.
+        cursor.execute("SELECT pg_advisory_lock(hashtext('sluice.migrations'))")
+        backend = get_backend(dsn)
+        with closing(backend.connection):
+            backend.break_lock()
             pending = backend.to_apply(read_migrations(str(folder)))
             applied = [migration.id for migration in pending]
             backend.apply_migrations(pending)
-    finally:
-        backend.connection.close()
     return applied
 
 

@@ -20,6 +20,16 @@ def test_an_empty_database_gets_every_migration_in_order(postgres_server) -> Non
     assert applied == sorted(path.stem for path in FOLDER.glob("*.sql"))
 
 
+def test_a_migration_that_was_killed_locks_out_none_after_it(postgres_server) -> None:
+    dsn = postgres_server.create("killed")
+    migrate(dsn, FOLDER)
+    killed = Warehouse(dsn, FOLDER)
+    killed.execute("INSERT INTO yoyo_lock (locked, ctime, pid) VALUES (1, now(), 1)")
+    killed.execute("DELETE FROM _yoyo_migration")
+
+    assert migrate(dsn, FOLDER) == sorted(path.stem for path in FOLDER.glob("*.sql"))
+
+
 def test_the_day_partition_is_made_once(warehouse: Warehouse) -> None:
     for _ in range(2):
         warehouse.rows("SELECT serving.ensure_partition('2026-03-01')")
