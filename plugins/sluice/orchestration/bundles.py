@@ -20,7 +20,7 @@ def downloaded(tracking: Tracking, version: Version) -> Iterator[Bundle]:
     """A version's bundle, verified to be the one that was registered.
 
     Raises:
-        BundleError: It is altered, or is not the bundle that the version was registered with.
+        BundleError: It is altered, is not the bundle that the version was registered with, or is of another use case.
     """
     from sluice.adapters import bundles
 
@@ -31,6 +31,12 @@ def downloaded(tracking: Tracking, version: Version) -> Iterator[Bundle]:
             raise BundleError(
                 f"version {version.number} of {version.use_case} holds another bundle than was registered",
                 f"{bundle.sha256} instead of {registered or 'none'}",
+                "do not use it; train again",
+            )
+        if bundle.contract.use_case != version.use_case:
+            raise BundleError(
+                f"version {version.number} of {version.use_case} holds a bundle of {bundle.contract.use_case}",
+                version.run_id,
                 "do not use it; train again",
             )
         yield bundle
