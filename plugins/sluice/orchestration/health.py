@@ -11,7 +11,7 @@ def check_specs() -> list[str]:
     """Read every spec, and return the names of the use cases.
 
     Raises:
-        SpecError: Any is broken; names each with its file and line.
+        SpecError: Any is broken, which names each with its file and line; or there is none at all.
     """
     found = registry.find(settings().use_cases)
     if found.broken:
@@ -21,4 +21,6 @@ def check_specs() -> list[str]:
             str(settings().use_cases),
             "correct the named lines; `make check` reads the specs too",
         )
+    if not found.use_cases:
+        raise SpecError("there is no use case", str(settings().use_cases), "set SLUICE_USE_CASES to their folder")
     return [use_case.name for use_case in found.use_cases]
