@@ -50,16 +50,20 @@ def build(service: Path, bundle: Bundle, version: int, home: Path) -> Release:
     tag = f"{contract.use_case}:v{version}-{bundle.sha256[:12]}"
     name, _, label = tag.partition(":")
     path = home / "bentos" / name / label
-    if not (path / "bento.yaml").is_file():
-        with tempfile.TemporaryDirectory(prefix="sluice-bento-") as folder:
-            context = Path(folder)
+    if not path.is_dir():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Built beside its place and moved there whole: BentoML copies file by file, and killed leaves half a bento.
+        with tempfile.TemporaryDirectory(prefix="building-", dir=home) as folder:
+            context, aside = Path(folder) / "context", Path(folder) / "home"
             shutil.copytree(service, context / "tabular", ignore=shutil.ignore_patterns("__pycache__"))
             shutil.copytree(bundle.folder, context / "bundle")
             (context / "bundle" / "release.json").write_text(json.dumps({"version": version, "bento": tag}))
             (context / "bentofile.yaml").write_text(yaml.safe_dump(BENTOFILE | {"labels": {"version": str(version)}}))
-            _bentoml(["build", "--name", name, "--version", label, "."], context, home)
-        if not (path / "bento.yaml").is_file():
-            raise ReleaseError("BentoML built no bento", str(path), "see the task's log")
+            _bentoml(["build", "--name", name, "--version", label, "."], context, aside)
+            built = aside / path.relative_to(home)
+            if not (built / "bento.yaml").is_file():
+                raise ReleaseError("BentoML built no bento", tag, "see the task's log")
+            built.rename(path)
     return Release(
         use_case=contract.use_case,
         version=version,
@@ -85,5 +89,5 @@ def _bentoml(arguments: list[str], context: Path, home: Path) -> None:
         raise ReleaseError(f"`bentoml build` took over {BUILD_SECONDS} s", action="see the task's log") from error
     if done.returncode != 0:
         log.error("%s", done.stderr)
-        [*_, last] = (done.stderr or done.stdout or "without a word").strip().splitlines()
-        raise ReleaseError(f"`bentoml build` failed: {last}", str(context), "mend the serving code or its requirements")
+        [*_, last] = (done.stderr.strip() or done.stdout.strip() or "without a word").splitlines()
+        raise ReleaseError(f"`bentoml build` failed: {last}", action="mend the serving code or its requirements")

@@ -62,6 +62,14 @@ def test_building_again_finds_it_built(release: Release, bundle: Bundle) -> None
     assert (Path(release.bento_path) / "bento.yaml").stat().st_mtime_ns == before
 
 
+def test_only_a_whole_bento_is_left_in_the_store(release: Release) -> None:
+    home = Path(release.bento_path).parents[2]
+
+    assert [path.relative_to(home).as_posix() for path in home.glob("*/*/*")] == [
+        f"bentos/{release.bento.replace(':', '/')}"
+    ]
+
+
 def test_what_cannot_be_built_says_so(make_bundle: MakeBundle, tmp_path: Path) -> None:
     broken = tmp_path / "service"
     shutil.copytree(SERVICE, broken)
