@@ -48,6 +48,8 @@ def test_every_shipped_use_case_is_good() -> None:
         pytest.param("alerts: [", "alerts: [nobody, ", "owner.alerts", id="no-address"),
         pytest.param("    population: 322\n", "", "lacks 'population'", id="incomplete-example"),
         pytest.param("name: households,", "name: _row, header: households,", "Sluice's own", id="reserved-name"),
+        pytest.param("rmse: {max: 55000}", "rmse: {max: .inf}", "gate.thresholds.rmse.max", id="no-bound"),
+        pytest.param("min_improvement: 0,", "min_improvement: -.inf,", "change.min_improvement", id="no-comparison"),
         pytest.param("max_bad_share: 0.02", "max_bad_share: yes", "quality.max_bad_share", id="no-number"),
     ],
 )

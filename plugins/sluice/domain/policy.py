@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, FiniteFloat, model_validator
 
 from sluice.domain.frozen import Frozen
 
@@ -28,8 +28,8 @@ class Quality(Frozen):
 class Threshold(Frozen):
     """A bound on a metric: at least `min`, at most `max`."""
 
-    min: float | None = Field(default=None)
-    max: float | None = Field(default=None)
+    min: FiniteFloat | None = Field(default=None)
+    max: FiniteFloat | None = Field(default=None)
 
     @model_validator(mode="after")
     def _bounds_something(self) -> Self:
@@ -42,7 +42,7 @@ class Change(Frozen):
     """How much better than the champion a candidate must be, beyond doubt."""
 
     metric: Metric = "rmse"
-    min_improvement: float = 0.0
+    min_improvement: FiniteFloat = 0.0
     """Relative improvement that the whole confidence interval must exceed; below 0 allows that much worse."""
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
     resamples: int = Field(default=1000, ge=200)
@@ -51,8 +51,8 @@ class Change(Frozen):
 class Servable(Frozen):
     """What the release must keep to when it is started and queried."""
 
-    ready_seconds: float = Field(default=60, gt=0)
-    p99_ms: float = Field(default=250, gt=0)
+    ready_seconds: FiniteFloat = Field(default=60, gt=0)
+    p99_ms: FiniteFloat = Field(default=250, gt=0)
     """For one row at a time."""
 
 
