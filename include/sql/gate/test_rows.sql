@@ -1,6 +1,4 @@
-SELECT
-    {columns},
-    _identity
+SELECT {columns}
 FROM {view}
 WHERE _part = 'test'
 ORDER BY _batch_id, _row

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def held_out_rows(warehouse: Warehouse, use_case: UseCase) -> pd.DataFrame:
-    """The newest validated test rows: inputs, target and `_identity`, one row per source row."""
+    """The validated test rows: inputs and target, one row per source row."""
     names = [c.name for c in use_case.inputs] + [use_case.target]
     statement = warehouse.statement(
         "gate/test_rows",
