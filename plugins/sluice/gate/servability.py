@@ -88,7 +88,10 @@ def _latency(client: httpx.Client, contract: Contract, policy: Servable) -> Chec
     durations: list[float] = []
     for _ in range(LATENCY_REQUESTS):
         with _stopwatch(durations):
-            client.post(PREDICT, json=body).raise_for_status()
+            response = client.post(PREDICT, json=body)
+        if response.status_code != 200:
+            message = f"the release answers {response.status_code} to its example: {response.text[:300]}"
+            return Check(code="latency_p99", verdict="fail", message=message)
     p99 = float(np.quantile(durations, 0.99)) * 1000
     return bounded("latency_p99", p99, "p99 latency of one row, in ms,", maximum=policy.p99_ms)
 

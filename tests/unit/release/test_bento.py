@@ -115,6 +115,14 @@ def test_a_slow_release_is_not(subject: Subject, running: Started, bundle: Bundl
     assert verdicts(subject, running, bundle, hasty)["latency_p99"] == "fail"
 
 
+def test_a_release_that_refuses_its_example_is_not(subject: Subject, running: Started, bundle: Bundle) -> None:
+    contract = bundle.contract.model_copy(update={"example": {"x": None}})
+    evidence = servability.judge(POLICY, subject, running, contract, bundle.golden)
+
+    [refused] = [check for check in evidence.checks if check.verdict == "fail"]
+    assert "answers 422 to its example" in refused.message
+
+
 def test_a_release_that_never_gets_ready_is_not(subject: Subject, release: Release, bundle: Bundle) -> None:
     with started(release, budget_seconds=0.2) as hopeless:
         assert hopeless.ready_seconds is None
