@@ -4,9 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from sluice import registry
 from sluice.domain.errors import SpecError
+from sluice.domain.use_case import UseCase
 from sluice.schemas import generated
 
 SHIPPED = Path(__file__).parents[2] / "include" / "use_cases"
@@ -63,6 +65,14 @@ def test_a_broken_spec_says_what_and_where(write_spec: WriteSpec, good: str, bad
     assert said in str(caught.value)
     assert caught.value.where.startswith(f"{path}:")
     assert caught.value.action
+
+
+def test_a_use_case_needs_something_to_predict_from(line: UseCase) -> None:
+    spec = line.model_dump() | {"serving": {"example": {}}}
+    spec["columns"] = tuple(c | {"role": "ignore"} if c["name"] == "x" else c for c in spec["columns"])
+
+    with pytest.raises(ValidationError, match="no column feeds the model"):
+        UseCase.model_validate(spec)
 
 
 def test_an_error_names_the_line(write_spec: WriteSpec) -> None:

@@ -120,6 +120,8 @@ class UseCase(Frozen):
             if ratio.name in names:
                 raise ValueError(f"features.ratios: {ratio.name!r} is already a column")
         inputs = [c.name for c in self.inputs]
+        if not inputs:
+            raise ValueError("no column feeds the model; at least one beside the target needs `role: feature`")
         for field in self.serving.example:
             _known("serving.example", field, inputs)
         absent = [n for n in inputs if n not in self.serving.example]
