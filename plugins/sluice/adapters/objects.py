@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -69,6 +70,10 @@ class ObjectStore:
         """Copy the files of a local folder below a prefix."""
         for path in sorted(p for p in local.rglob("*") if p.is_file()):
             self.write_bytes(f"{prefix}/{path.relative_to(local).as_posix()}", path.read_bytes())
+
+    def sha256(self, key: str) -> str:
+        """Hex digest of a key's content."""
+        return hashlib.sha256(self.read_bytes(key)).hexdigest()
 
 
 def _checked(key: str) -> str:
