@@ -10,7 +10,7 @@ import logging
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from pydantic import ValidationError
@@ -78,6 +78,9 @@ def read(path: Path) -> UseCase:
     # YAML can also say what is no value (a month 13), what is no JSON (a date as a key) and what has no end.
     except (OSError, yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         raise SpecError(f"the spec cannot be read: {error}", str(path), "correct the YAML") from error
+    if repeated := _repeated_key(node):
+        where = f"{path}:{repeated.start_mark.line + 1}"
+        raise SpecError(f"the key {repeated.value!r} is there twice", where, "keep one of the two")
     if not isinstance(document, dict):
         raise SpecError("the spec is not a mapping", str(path), "start from another use case's spec")
     try:
@@ -91,6 +94,22 @@ def read(path: Path) -> UseCase:
             "rename one of the two",
         )
     return use_case
+
+
+def _repeated_key(node: yaml.Node | None) -> yaml.Node | None:
+    """The first key that a mapping holds a second time; YAML itself would take the last."""
+    if isinstance(node, yaml.SequenceNode):
+        return next((found for child in node.value if (found := _repeated_key(child))), None)
+    if not isinstance(node, yaml.MappingNode):
+        return None
+    seen: set[str] = set()
+    for key, value in node.value:
+        if key.value in seen:
+            return cast("yaml.Node", key)
+        seen.add(str(key.value))
+        if found := _repeated_key(value):
+            return found
+    return None
 
 
 def _spec_error(path: Path, node: yaml.Node | None, error: ValidationError) -> SpecError:

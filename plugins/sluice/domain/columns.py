@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -46,6 +47,19 @@ class Column(Frozen):
     def source_header(self) -> str:
         """The header this column is read from."""
         return self.header if self.header is not None else self.name
+
+    def allows(self, value: float | int | bool | str | None) -> bool:
+        """Whether the column may hold a value, as JSON writes it."""
+        if value is None:
+            return self.nullable
+        if self.type == "boolean":
+            return isinstance(value, bool)
+        if self.type in ("number", "integer"):
+            if isinstance(value, bool | str) or (self.type == "integer" and value != int(value)):
+                return False
+            low, high = self.range or (-math.inf, math.inf)
+            return low <= value <= high
+        return isinstance(value, str) and (self.categories is None or value in self.categories)
 
     @model_validator(mode="after")
     def _rules_fit_the_type(self) -> Self:

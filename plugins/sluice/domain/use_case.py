@@ -112,7 +112,7 @@ class UseCase(Frozen):
             raise ValueError(f"the name {reserved[0]!r} is Sluice's own; choose another and give the `header`")
         _known("target", self.target, names)
         for part in self.identity:
-            _known("training.split.identity", part, names)
+            _known("training.split.identity", part, [n for n in names if n != self.target])
         numeric = [c.name for c in self.inputs if c.type in ("number", "integer")]
         for ratio in self.features.ratios:
             _known(f"features.ratios {ratio.name!r} numerator", ratio.numerator, numeric)
@@ -122,11 +122,20 @@ class UseCase(Frozen):
         inputs = [c.name for c in self.inputs]
         if not inputs:
             raise ValueError("no column feeds the model; at least one beside the target needs `role: feature`")
+        return self
+
+    @model_validator(mode="after")
+    def _example_keeps_to_the_columns(self) -> Self:
+        inputs = [c.name for c in self.inputs]
         for field in self.serving.example:
             _known("serving.example", field, inputs)
         absent = [n for n in inputs if n not in self.serving.example]
         if absent:
             raise ValueError(f"serving.example lacks {absent[0]!r}; it must hold every input")
+        for column in self.inputs:
+            if not column.allows(self.serving.example[column.name]):
+                value = self.serving.example[column.name]
+                raise ValueError(f"serving.example: {value!r} is not a value that column {column.name!r} allows")
         return self
 
     @model_validator(mode="after")

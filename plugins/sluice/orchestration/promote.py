@@ -66,12 +66,20 @@ def promote_dag(use_case: UseCase) -> DAG:
 
 def pick(name: str, *, params: dict[str, Any], triggering_asset_events: Any) -> dict[str, Any]:
     """Name the version to judge and the champion it is compared with, by their bundles' digests."""
+    from sluice.release import deployments
+
     tracking = clients.tracking()
     number = params["version"] or _announced(triggering_asset_events)
     candidate = tracking.version(name, number) if number else tracking.aliased(name, "candidate")
     if candidate is None:
         raise StateError(f"{name} has no candidate", "the model registry", f"run {name}_train first")
     champion = tracking.aliased(name, "champion")
+    if champion is None and (serving := deployments.deployed(clients.warehouse(), name)):
+        raise StateError(
+            f"the ledger says that version {serving} of {name} serves, and the registry names no champion",
+            "the model registry",
+            f"point the alias `champion` to version {serving} again; a champion that is lost is no first release",
+        )
     subject = Subject(
         use_case=name,
         version=candidate.number,

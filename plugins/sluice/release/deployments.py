@@ -76,6 +76,12 @@ def publish(warehouse: Warehouse, store: ObjectStore, release: Release, bundle_f
         store.put_folder(bundle_folder, prefix)
 
 
+def deployed(warehouse: Warehouse, use_case: str) -> int | None:
+    """The version that serves, as the ledger has it; None before the first deployment."""
+    rows = warehouse.rows(warehouse.statement("release/deployed"), {"use_case": use_case})
+    return int(rows[0]["to_version"]) if rows else None
+
+
 def deploy(warehouse: Warehouse, tracking: Tracking, store: ObjectStore, order: Order) -> int:
     """Make a published release the champion, and return the ledger's row.
 
@@ -100,8 +106,9 @@ def deploy(warehouse: Warehouse, tracking: Tracking, store: ObjectStore, order: 
             )
         number = _enter(warehouse, connection, order, done=now == release.version)
         pointer = {"version": release.version, "bento": release.bento, "bundle_sha256": release.bundle_sha256}
-        store.write_bytes(f"releases/{release.use_case}/champion.json", json.dumps(pointer).encode())
+        # The alias first: a registry that does not answer leaves everything as it was.
         tracking.point(release.use_case, "champion", release.version)
+        store.write_bytes(f"releases/{release.use_case}/champion.json", json.dumps(pointer).encode())
     return number
 
 

@@ -65,7 +65,8 @@ def started(release: Release, budget_seconds: float) -> Iterator[Started]:
 
 def _environment(release: Release, home: str) -> dict[str, str]:
     """Only what the process needs: it must not find the registry, the database or anybody's secrets."""
-    kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
+    # The stack's mark lets it end what a killed task leaves behind.
+    kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG", "SLUICE_STACK") if key in os.environ}
     return kept | {
         "BENTOML_HOME": home,
         "BENTOML_DO_NOT_TRACK": "true",

@@ -104,6 +104,8 @@ def test_the_first_release_becomes_the_champion(
     champion = tracking.aliased(MODEL, "champion")
     assert champion is not None
     assert champion.number == 1
+    assert deployments.deployed(warehouse, MODEL) == 1
+    assert deployments.deployed(warehouse, "never deployed") is None
     assert json.loads(store.read_bytes(f"releases/{MODEL}/champion.json"))["version"] == 1
     assert store.exists(f"releases/{MODEL}/1/model.onnx")
 
