@@ -8,6 +8,7 @@ USE_CASE ?=
 SERVICE ?=
 ARGS ?=
 FORCE ?=
+ID ?=
 
 # Tasks import heavy libraries, which takes twice as long without bytecode.
 unexport PYTHONDONTWRITEBYTECODE
@@ -48,6 +49,10 @@ status: $(STAMP) ## Show what runs, since when, and where
 .PHONY: logs
 logs: $(STAMP) ## Follow the logs of the stack (SERVICE=scheduler follows one)
 	@$(STACK) logs $(SERVICE)
+
+.PHONY: lineage
+lineage: $(STAMP) ## Show every source file behind a prediction (ID=<prediction_id>)
+	@$(STACK) lineage $(ID)
 
 .PHONY: test
 test: $(STAMP) ## Run all tests (ARGS='-k gate' chooses; tests on real data need ../shared/data or SLUICE_REAL_DATA)

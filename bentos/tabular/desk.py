@@ -45,7 +45,9 @@ class Desk:
         """
         standing = self.standing()
         if standing.release is None:
-            raise ProblemError(503, "not-ready", standing.reason, headers={"retry-after": "2"})
+            # The reasons say what each source of releases answered.
+            detail = f"no release is loaded yet; promote a model, or look at why: {standing.reason}"
+            raise ProblemError(503, "not-ready", detail, headers={"retry-after": "2"})
         return standing.release
 
     def answer(self, release: Release, body: bytes, request_id: str, started: float) -> bytes:

@@ -111,7 +111,7 @@ class Follower:
         version = source.champion()
         if version is None:
             self._refused.pop(source.name, None)
-            raise NoChampionError("it names no champion")
+            raise NoChampionError("there is no champion")
         current = self.standing.release
         if current and (current.version, current.source) == (version, source.name):
             self._refused.pop(source.name, None)

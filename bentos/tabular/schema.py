@@ -108,8 +108,8 @@ class Schema:
             if len(faults) >= MOST_FAULTS:
                 break
         if faults:
-            number = f"{len(faults)} faults" if len(faults) < MOST_FAULTS else f"at least {MOST_FAULTS} faults"
-            detail = f"{number}, the first: {faults[0].path} {faults[0].message}"
+            number = f"{len(faults)}" if len(faults) < MOST_FAULTS else f"at least {MOST_FAULTS}"
+            detail = f"{faults[0].path} {faults[0].message} (faults in all: {number})"
             raise ProblemError(422, "contract", detail, faults[:MOST_FAULTS])
         return rows
 

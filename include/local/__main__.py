@@ -8,13 +8,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from uuid import UUID
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from local import environment, summary
-from local.addresses import Addresses
+from local import environment, outcome, summary
+from local.addresses import Addresses, published
 from local.demo import Data, Demo, source
 from local.errors import StackError
 from local.runs import Airflow
@@ -104,6 +105,16 @@ def demo(data: Data, names: tuple[str, ...]) -> None:
             results.append(story.run(sources[use_case.name]))
     summary.show(console, results, up_after, time.monotonic() - begun)
     summary.logins(console, addresses)
+
+
+@commands.command()
+@click.argument("prediction_id", type=click.UUID)
+def lineage(prediction_id: UUID) -> None:
+    """Show every source file behind a prediction."""
+    warehouse = Warehouse(published(state())["warehouse"], REPOSITORY / "include" / "sql")
+    for row in outcome.lineage(warehouse, str(prediction_id), patience=5):
+        for name, value in row.items():
+            console.print(f"[bold]{name:<14}[/bold] {value}", highlight=False)
 
 
 @commands.command()

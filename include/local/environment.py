@@ -75,6 +75,8 @@ def airflow(state: State, addresses: Addresses) -> dict[str, str]:
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": addresses.database("airflow", "postgresql+psycopg2"),
         "AIRFLOW_CONN_SMTP_DEFAULT": f"smtp://127.0.0.1:{addresses.ports['smtp']}/?{mail}",
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "5",
+        # Drawn into a log, a progress bar is one long line marked as an error.
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     }
 
 

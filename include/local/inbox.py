@@ -25,12 +25,12 @@ from starlette.routing import Route
 RECIPIENTS = "X-Sluice-Recipients"
 RECEIVED = "X-Sluice-Received"
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Inbox</title>
-<meta http-equiv="refresh" content="10"><style>
+<link rel="icon" href="data:,"><style>
 body {{ font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222 }}
 article {{ border: 1px solid #ccc; border-radius: 6px; margin: 1rem 0; padding: 0 1rem }}
 header {{ color: #555; padding-top: .7rem }} h2 {{ font-size: 1.05rem; margin: .3rem 0 }}
-iframe {{ width: 100%; height: 14rem; border: 0 }} pre {{ white-space: pre-wrap }}
-</style></head><body><h1>Inbox</h1><p>{count} mails were caught here; none left this machine.</p>
+iframe {{ width: 100%; height: 26rem; border: 0; resize: vertical }} pre {{ white-space: pre-wrap }}
+</style></head><body><h1>Inbox</h1><p>Mails caught here, which never left this machine: {count}. Reload for news.</p>
 {mails}</body></html>"""
 MAIL = """<article><header>{received_at} &middot; from {sender} to {to}</header><h2>{subject}</h2>{body}</article>"""
 
@@ -128,8 +128,10 @@ def _body(message: EmailMessage, kind: str) -> str:
 
 
 def _article(mail: Mail) -> str:
-    # A frame that may run nothing: the content is whatever was sent.
-    frame = f'<iframe sandbox srcdoc="{html.escape(mail.html)}"></iframe>'
+    # A frame that may run nothing, because the content is whatever was sent; its links open beside it.
+    content = html.escape('<base target="_blank">' + mail.html)
+    allowed = "allow-popups allow-popups-to-escape-sandbox"
+    frame = f'<iframe sandbox="{allowed}" srcdoc="{content}"></iframe>'
     body = frame if mail.html else f"<pre>{html.escape(mail.text)}</pre>"
     shown = {"received_at": mail.received_at[:19], "sender": mail.sender, "to": ", ".join(mail.to)}
     shown |= {"subject": mail.subject}

@@ -82,7 +82,9 @@ def batch(warehouse: Warehouse, use_case: str, since: datetime) -> Batch:
 def snapshot(warehouse: Warehouse, snapshot_id: str) -> str:
     """A snapshot in words."""
     row = _one(warehouse, "local/snapshot", {"snapshot_id": snapshot_id})
-    parts = f"{row['train_rows']:,} to train on, {row['test_rows']:,} held out"
+    parts = (
+        f"{row['train_rows']:,} to train on, {row['calibration_rows']:,} for intervals, {row['test_rows']:,} held out"
+    )
     return f"snapshot {row['snapshot_id']}: {row['rows']:,} rows, {parts}"
 
 

@@ -20,7 +20,7 @@ Brings the source's rows into the warehouse, as one batch that is accepted or re
    The same file twice changes nothing; a crash anywhere leaves what was before.
 2. `judge_batch` moves bad rows to quarantine with reason codes and runs the expectations (Great Expectations)
    inside Postgres. Too many bad rows, or an expectation that does not hold, reject the batch: the run fails with
-   a mail, and the last good data stays in use. The button **Report** on the task opens the page.
+   a mail, and the last good data stays in use. **Report** under the task's Details opens the page.
 
 Bad rows are in `quarantine.<use case>`, good ones of accepted batches in `validated.<use case>`.
 """
@@ -69,6 +69,7 @@ def judge_batch(name: str, batch_id: int, *, run_id: str, ti: Any) -> str:
     use_case, warehouse = specs.use_case(name), clients.warehouse()
     try:
         batch = acceptance.judge(warehouse, use_case, batch_id)
+        log.info("batch %d: %s, %d of %d rows in quarantine", batch_id, batch.status, batch.quarantined, batch.rows)
         return batch.status
     except BatchRejected as error:
         log.error("%s", error)

@@ -19,7 +19,7 @@ Compares what arrives now with what the champion was trained on, column by colum
 
 Current rows are yesterday's predictions, where there are enough of them, or the newest validated batch.
 The verdict is `stable`, `drifted` or `unknown` (too few rows to tell). Numbers are in `monitoring.reports` and
-`monitoring.columns`; the button **Report** on the task opens the page. Running it again replaces its own report.
+`monitoring.columns`; **Report** under the task's Details opens the page. Running it again replaces its own report.
 """
 
 log = logging.getLogger(__name__)

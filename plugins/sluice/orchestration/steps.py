@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from difflib import get_close_matches
 from typing import Any, ParamSpec, TypeVar
 
-from airflow.sdk import CronTriggerTimetable, Param, task
+from airflow.sdk import CronTriggerTimetable, Param, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
-from sluice.domain.errors import TerminalError
+from sluice.domain.errors import StateError, TerminalError
 from sluice.domain.use_case import UseCase
 from sluice.orchestration import alerts as alerting
 
@@ -37,11 +38,26 @@ def failing_at_once(function: Callable[Arguments, Result]) -> Callable[Arguments
     @functools.wraps(function)
     def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         try:
+            refuse_unknown_fields(get_current_context())
             return function(*args, **kwargs)
         except TerminalError as error:
             raise AirflowFailException(str(error)) from error
 
     return run
+
+
+def refuse_unknown_fields(context: Mapping[str, Any]) -> None:
+    """Refuse a run that was asked for with a field its form does not have, which Airflow would ignore.
+
+    Raises:
+        StateError: There is such a field; names the one that was likely meant.
+    """
+    known = list(context["params"])
+    for field in context["dag_run"].conf or {}:
+        if field not in known:
+            near = get_close_matches(field, known, n=1)
+            action = f"use {near[0]!r}" if near else f"use one of: {', '.join(known) or 'none'}"
+            raise StateError(f"the run was triggered with {field!r}, which the DAG does not know", action=action)
 
 
 def common(use_case: UseCase, stage: str, doc: str, hours: float) -> dict[str, Any]:
