@@ -113,6 +113,16 @@ def test_a_bad_file_is_rejected_whole_and_mailed(live: LiveStack, first: dict[st
     assert len(live.mails()) == seen + 1, "one cause sends one mail"
 
 
+def test_a_mistyped_field_is_refused_rather_than_ignored(live: LiveStack, first: dict[str, Any]) -> None:
+    seen = len(live.mails())
+
+    run = live.finish(live.start("housing_ingest", sorce="no/such/file.csv"))
+
+    assert run.state == "failed"
+    mail = live.await_mail("housing", "ingest", "failed", seen=seen)
+    assert "source" in mail["html"] + mail["text"]
+
+
 @pytest.mark.real_data
 def test_real_data_brings_a_better_champion_without_a_failed_request(
     live: LiveStack, first: dict[str, Any], housing: UseCase, real_data: Path

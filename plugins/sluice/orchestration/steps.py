@@ -52,7 +52,8 @@ def refuse_unknown_fields(context: Mapping[str, Any]) -> None:
     Raises:
         StateError: There is such a field; names the one that was likely meant.
     """
-    known = list(context["params"])
+    # The DAG's own, because the run's would hold whatever it was asked for.
+    known = list(context["dag"].params)
     for field in context["dag_run"].conf or {}:
         if field not in known:
             near = get_close_matches(field, known, n=1)

@@ -10,7 +10,12 @@ from sluice.orchestration.steps import refuse_unknown_fields
 
 
 def context(conf: dict[str, Any] | None) -> dict[str, Any]:
-    return {"params": {"source": None, "reason": None}, "dag_run": SimpleNamespace(conf=conf)}
+    declared = {"source": None, "reason": None}
+    return {
+        "dag": SimpleNamespace(params=declared),
+        "params": declared | (conf or {}),
+        "dag_run": SimpleNamespace(conf=conf),
+    }
 
 
 @pytest.mark.parametrize("conf", [None, {}, {"source": "a.csv"}, {"source": None, "reason": "because"}])
