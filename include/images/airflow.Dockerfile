@@ -4,8 +4,9 @@ FROM ${BASE}
 RUN useradd --create-home --uid 50000 sluice
 WORKDIR /sluice
 COPY requirements.txt ./
-RUN --mount=type=cache,target=/root/.cache \
-    pip install uv==$(sed -n 's/^uv==\([^ ]*\).*/\1/p' requirements.txt) \
+RUN --mount=type=cache,target=/cache \
+    export PIP_CACHE_DIR=/cache/pip UV_CACHE_DIR=/cache/uv \
+ && pip install uv==$(sed -n 's/^uv==\([^ ]*\).*/\1/p' requirements.txt) \
  && uv pip sync --system --compile-bytecode requirements.txt
 COPY airflow.cfg ./
 COPY dags dags
