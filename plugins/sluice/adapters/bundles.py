@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Vector = np.ndarray[tuple[int], np.dtype[np.float64]]
+#: What a model says of rows: shape (rows,) for a number, (rows, classes) for the probabilities of classes.
+Scores = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 Instance = Mapping[str, float | int | bool | str | None]
 
 #: Rows scored at once; bounds the memory, not the answer.
-_CHUNK = 100_000
+_CHUNK = 2_000
 
 
 @dataclass(frozen=True)
@@ -45,14 +47,14 @@ class Graph:
         options.log_severity_level = 3
         return onnxruntime.InferenceSession(self.model, options, providers=["CPUExecutionProvider"])
 
-    def predict(self, frame: pd.DataFrame) -> Vector:
+    def predict(self, frame: pd.DataFrame) -> Scores:
         """Score raw rows.
 
         Args:
             frame: Holds at least the graph's inputs as columns; a missing value is NaN or None.
 
         Returns:
-            Shape (rows,), in the target's unit.
+            Shape (rows,), in the target's unit; for classes shape (rows, classes), their probabilities.
 
         Raises:
             BundleError: A column that the graph needs is not there.
@@ -64,12 +66,13 @@ class Graph:
         feeds = {
             i.name: (texts if i.type == "tensor(string)" else doubles)(frame[i.name]).reshape(-1, 1) for i in inputs
         }
-        answer = np.empty(len(frame), dtype=np.float64)
-        for start in range(0, len(frame), _CHUNK):
+        parts = []
+        for start in range(0, max(len(frame), 1), _CHUNK):
             part = slice(start, start + _CHUNK)
             (scored,) = self._session.run(["prediction"], {name: rows[part] for name, rows in feeds.items()})
-            answer[part] = scored[:, 0]
-        return answer
+            parts.append(scored)
+        answer: Scores = np.concatenate(parts)
+        return answer[:, 0] if answer.shape[1] == 1 else answer
 
 
 @dataclass(frozen=True)
@@ -172,7 +175,7 @@ def read(folder: Path) -> Bundle:
     return Bundle(folder, digest(sealed), manifest, contract, golden)
 
 
-def score(bundle: Bundle, frame: pd.DataFrame) -> Vector:
+def score(bundle: Bundle, frame: pd.DataFrame) -> Scores:
     """Score raw rows; see `Graph.predict`."""
     return bundle.graph.predict(frame)
 
@@ -181,15 +184,16 @@ def parity(bundle: Bundle) -> Parity:
     """Compare a bundle's graph with its golden rows."""
     golden = bundle.golden
     predicted = score(bundle, frame(golden.instances, (i.name for i in bundle.contract.inputs)))
-    return agreement(np.asarray(golden.predictions), predicted, golden.relative, golden.absolute)
+    expected = np.asarray(golden.predictions).reshape(predicted.shape)
+    return agreement(expected, predicted, golden.relative, golden.absolute)
 
 
-def agreement(expected: Vector, predicted: Vector, relative: float, absolute: float) -> Parity:
+def agreement(expected: Scores, predicted: Scores, relative: float, absolute: float) -> Parity:
     """Compare answers with what was expected of them.
 
     Args:
-        expected: Shape (rows,).
-        predicted: Shape (rows,).
+        expected: Shape (rows,) or (rows, outputs).
+        predicted: The same shape.
         relative: Tolerance as a share of the expected value.
         absolute: Tolerance in the target's unit.
     """
@@ -198,7 +202,7 @@ def agreement(expected: Vector, predicted: Vector, relative: float, absolute: fl
         gap = np.where(expected == predicted, 0.0, np.abs(predicted - expected))
         excess = gap / (relative * np.abs(expected) + absolute)
     # `max` keeps a NaN, so that an answer that is no number never agrees.
-    return Parity(float(excess.max()) if len(excess) else float("nan"), len(excess))
+    return Parity(float(excess.max()) if excess.size else float("nan"), len(excess))
 
 
 def frame(instances: Iterable[Instance], columns: Iterable[str]) -> pd.DataFrame:

@@ -16,6 +16,11 @@ Alias = Literal["candidate", "champion"]
 #: Where a run keeps the release bundle.
 BUNDLE_PATH = "bundle"
 
+#: Refusals that mean "not now": the request took too long, or there were too many.
+_BUSY = (408, 429)
+#: Versions that are looked through at once.
+_PAGE = 200
+
 
 @dataclass(frozen=True)
 class Version:
@@ -42,7 +47,10 @@ class Tracking:
         """MLflow's own client."""
         # Local: MLflow takes seconds to import.
         from mlflow import MlflowClient
+        from mlflow.environment_variables import MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT
 
+        # It would ask the server about every run that ends, to print a link.
+        MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT.set(True)
         return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
 
     def register(self, use_case: str, run_id: str, tags: dict[str, str], description: str) -> Version:
@@ -62,9 +70,8 @@ class Tracking:
             except RestException as error:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
-            for known in self.client.search_model_versions(f"name='{use_case}'"):
-                if known.run_id == run_id:
-                    return self.version(use_case, int(known.version))
+            for known in self.client.search_model_versions(f"name='{use_case}' and run_id='{run_id}'"):
+                return self.version(use_case, int(known.version))
             made = self.client.create_model_version(
                 use_case, f"runs:/{run_id}/{BUNDLE_PATH}", run_id, tags=tags, description=description
             )
@@ -86,6 +93,28 @@ class Tracking:
                     raise
                 raise StateError(f"{use_case} has no version {number}", self.uri, "pick one it has") from error
             return Version(use_case, number, found.run_id, dict(found.tags))
+
+    def found(self, use_case: str, tags: dict[str, str]) -> Version | None:
+        """The newest version that bears all of these tags; None where there is none.
+
+        Args:
+            use_case: Name of the registered model.
+            tags: Name -> value; at least one.
+        """
+        if not tags:
+            raise ValueError("no tags to look for: every version would do")
+        with self.answers():
+            page: str | None = None
+            while True:
+                versions = self.client.search_model_versions(
+                    f"name='{use_case}'", max_results=_PAGE, order_by=["version_number DESC"], page_token=page
+                )
+                for known in versions:
+                    if tags.items() <= known.tags.items():
+                        return Version(use_case, int(known.version), known.run_id, dict(known.tags))
+                page = versions.token
+                if not page:
+                    return None
 
     def aliased(self, use_case: str, alias: Alias) -> Version | None:
         """The version an alias points to; None where the registry says that there is none."""
@@ -135,9 +164,11 @@ class Tracking:
 
         try:
             yield
-        except RestException as error:
-            if error.get_http_status_code() < 500:
+        except MlflowException as error:
+            status = error.get_http_status_code()
+            if status < 500 and status not in _BUSY:
                 raise StateError(f"the model registry refuses: {error}", self.uri, "see its log") from error
-            raise TransientError(f"the model registry failed: {error}", self.uri, "see its log") from error
-        except (MlflowException, OSError) as error:
+            said = "failed" if isinstance(error, RestException) else "does not answer"
+            raise TransientError(f"the model registry {said}: {error}", self.uri, "see its log, or start it") from error
+        except OSError as error:
             raise TransientError(f"the model registry does not answer: {error}", self.uri, "start it") from error

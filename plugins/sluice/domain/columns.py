@@ -42,6 +42,10 @@ class Column(Frozen):
     """Every value a `category` column may take."""
     nullable: bool = False
     """Whether a missing value is allowed."""
+    thousands: Literal[",", ".", " ", "'"] | None = None
+    """What separates thousands in the source's numbers; a `.` here means that a comma stands for the point."""
+    format: str | None = None
+    """How the source writes a timestamp, as a `strptime` pattern; ISO 8601 where absent."""
 
     @property
     def source_header(self) -> str:
@@ -67,10 +71,16 @@ class Column(Frozen):
             raise ValueError(f"column {self.name!r} is a category: list its values under `categories`")
         if self.type != "category" and self.categories:
             raise ValueError(f"column {self.name!r} is a {self.type}: only a category has `categories`")
+        if self.categories and "" in self.categories:
+            raise ValueError(f"column {self.name!r}: an empty text stands for a missing value and is no category")
         if self.range and self.type not in ("number", "integer"):
             raise ValueError(f"column {self.name!r} is a {self.type}: only number and integer have a `range`")
         if self.range and not self.range[0] <= self.range[1]:
             raise ValueError(f"column {self.name!r}: the range {self.range} ends before it starts")
+        if self.thousands and self.type not in ("number", "integer"):
+            raise ValueError(f"column {self.name!r} is a {self.type}: only number and integer have `thousands`")
+        if self.format and self.type != "timestamp":
+            raise ValueError(f"column {self.name!r} is a {self.type}: only a timestamp has a `format`")
         if self.type == "timestamp" and self.role == "feature":
             raise ValueError(f"column {self.name!r}: a timestamp cannot feed the model; give it `role: ignore`")
         return self

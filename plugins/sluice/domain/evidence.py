@@ -7,6 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from sluice.domain.figures import plain
 from sluice.domain.frozen import Frozen
 
 Verdict = Literal["pass", "fail", "unknown"]
@@ -77,12 +78,21 @@ def bounded(code: str, value: float, what: str, minimum: float | None = None, ma
         minimum: Smallest value that passes.
         maximum: Largest value that passes.
     """
-    sides = [f">= {minimum:g}" if minimum is not None else "", f"<= {maximum:g}" if maximum is not None else ""]
-    limit = " and ".join(side for side in sides if side)
+    least, most = (None if bound is None else plain(bound, None) for bound in (minimum, maximum))
+    limit = " and ".join(side for side in (least and f">= {least}", most and f"<= {most}") if side)
     if not math.isfinite(value):
         return Check(code=code, verdict="unknown", message=f"{what} is {value}, which cannot be judged", limit=limit)
-    ok = (minimum is None or value >= minimum) and (maximum is None or value <= maximum)
-    message = f"{what} {value:.6g} {'meets' if ok else 'misses'} {limit}"
+
+    def within(number: float) -> bool:
+        return (minimum is None or number >= minimum) and (maximum is None or number <= maximum)
+
+    ok = within(value)
+    # A near miss is shown with as many digits as it takes to be seen.
+    digits = next((d for d in range(4, 17) if within(float(f"{value:.{d}g}")) == ok), None)
+    needed = " and ".join(
+        side for side in (least and f"at least {least} is needed", most and f"at most {most} is allowed") if side
+    )
+    message = f"{what} is {plain(value, digits)}, {needed}"
     return Check(code=code, verdict="pass" if ok else "fail", message=message, value=value, limit=limit)
 
 
@@ -111,4 +121,5 @@ def decide(subject: Subject, evidence: tuple[Evidence, ...]) -> Decision:
     unknown = [c for c in checks if c.verdict != "pass"]
     if unknown:
         return Decision(code=f"undecided:{unknown[0].code}", message="; ".join(c.message for c in unknown))
-    return Decision(code="promote", message=f"all {len(checks)} checks passed")
+    notes = [note for e in own if e.blessing == "good_enough" for note in e.notes]
+    return Decision(code="promote", message="; ".join((f"all {len(checks)} checks passed", *notes)))

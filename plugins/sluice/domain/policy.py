@@ -6,12 +6,8 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, FiniteFloat, model_validator
 
-from sluice.domain.frozen import Frozen
-
-Metric = Literal["rmse", "mae", "mape", "r2"]
-
-#: Metrics where more is better; for all others less is.
-HIGHER_IS_BETTER: frozenset[str] = frozenset({"r2"})
+from sluice.domain.frozen import Frozen, Name
+from sluice.domain.measures import Metric
 
 
 class Quality(Frozen):
@@ -41,11 +37,53 @@ class Threshold(Frozen):
 class Change(Frozen):
     """How much better than the champion a candidate must be, beyond doubt."""
 
-    metric: Metric = "rmse"
+    metric: Metric | None = None
+    """rmse for numbers and log_loss for classes where absent."""
     min_improvement: FiniteFloat = 0.0
     """Relative improvement that the whole confidence interval must exceed; below 0 allows that much worse."""
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
     resamples: int = Field(default=1000, ge=200)
+
+
+class Slice(Frozen):
+    """A part of the held-out rows that must do well by itself: one slice for each category, or each band."""
+
+    column: Name
+    """A category, a boolean, or a number with `edges`; also one that does not feed the model, or the target."""
+    edges: tuple[FiniteFloat, ...] = Field(default=())
+    """Rising; the first band lies below the first edge, the last from the last edge on."""
+    thresholds: dict[Metric, Threshold] = Field(min_length=1)
+    min_rows: int = Field(default=50, ge=10)
+    """A slice with fewer held-out rows is too small to tell: it is reported and does not decide."""
+
+    @model_validator(mode="after")
+    def _edges_rise(self) -> Self:
+        if list(self.edges) != sorted(set(self.edges)):
+            raise ValueError(f"slice by {self.column!r}: the edges {self.edges} do not rise")
+        return self
+
+
+class Fairness(Frozen):
+    """How far apart two groups of people may be, for a model of two classes."""
+
+    column: Name
+    """A category, a boolean, or a number with `edges`; best one that does not feed the model."""
+    edges: tuple[FiniteFloat, ...] = Field(default=())
+    metric: Literal["selection_rate", "true_positive_rate", "false_positive_rate", "accuracy"] = "selection_rate"
+    max_difference: float | None = Field(default=None, ge=0, le=1)
+    """Between the group with the highest value and the one with the lowest."""
+    min_ratio: float | None = Field(default=None, ge=0, le=1)
+    """Of the lowest value to the highest; 0.8 is the four-fifths rule."""
+    min_rows: int = Field(default=50, ge=10)
+    """A group with fewer held-out rows is too small to tell: it is reported and does not decide."""
+
+    @model_validator(mode="after")
+    def _bounds_something(self) -> Self:
+        if self.max_difference is None and self.min_ratio is None:
+            raise ValueError(f"fairness by {self.column!r} needs `max_difference`, `min_ratio` or both")
+        if list(self.edges) != sorted(set(self.edges)):
+            raise ValueError(f"fairness by {self.column!r}: the edges {self.edges} do not rise")
+        return self
 
 
 class Servable(Frozen):
@@ -61,6 +99,8 @@ class Gate(Frozen):
 
     thresholds: dict[Metric, Threshold] = Field(min_length=1)
     change: Change = Change()
+    slices: tuple[Slice, ...] = Field(default=())
+    fairness: tuple[Fairness, ...] = Field(default=())
     min_test_rows: int = Field(default=200, ge=20)
     servable: Servable = Servable()
 

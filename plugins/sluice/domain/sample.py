@@ -22,9 +22,9 @@ class Group(Frozen):
 
     share: float = Field(gt=0)
     """Weight among the groups; the weights are scaled to sum to 1."""
-    center: tuple[float, ...]
+    center: tuple[float, ...] = Field(default=())
     """Mean of each of the groups' columns."""
-    spread: tuple[float, ...]
+    spread: tuple[float, ...] = Field(default=())
     """Standard deviation of each of the groups' columns."""
     correlation: float = Field(default=0, gt=-1, lt=1)
     """Between the two columns, within the group."""
@@ -33,9 +33,9 @@ class Group(Frozen):
 
 
 class Groups(Frozen):
-    """A mixture: the columns that say where a row lies, and the groups they come from."""
+    """A mixture: the columns that say where a row lies, if any, and the groups they come from."""
 
-    columns: tuple[Name, ...] = Field(min_length=1, max_length=2)
+    columns: tuple[Name, ...] = Field(default=(), max_length=2)
     decimals: int = Field(default=2, ge=0, le=12)
     members: dict[str, Group] = Field(min_length=1)
 
@@ -71,6 +71,7 @@ KINDS = (
     "lognormal",
     "constant",
     "product",
+    "quotient",
     "shares",
     "shares_by_group",
     "shares_by_bin",
@@ -89,8 +90,10 @@ class Marginal(Frozen):
     constant: float | None = Field(default=None)
     product: tuple[Name, ...] | None = Field(default=None)
     """Columns declared earlier that are multiplied."""
+    quotient: tuple[Name, Name] | None = Field(default=None)
+    """Two columns declared earlier, the first of which is divided by the second."""
     shares: Weights | None = Field(default=None)
-    """Weight of each category."""
+    """Weight of each category, or of each whole number, written as text, that an integer column may hold."""
     shares_by_group: dict[str, Weights] | None = Field(default=None)
     shares_by_bin: Bins | None = Field(default=None)
     within: tuple[float, float] | None = Field(default=None)
@@ -111,7 +114,7 @@ class Marginal(Frozen):
 
     @property
     def category(self) -> bool:
-        """Whether the column holds categories, not numbers."""
+        """Whether the column is drawn by weights, as text."""
         return self.kind.startswith("shares")
 
     @property
@@ -173,6 +176,27 @@ class Mechanism(Frozen):
     decimals: int = Field(default=0, ge=0, le=12)
 
 
+class Score(Frozen):
+    """What speaks for one class: the sum of its base and its effects."""
+
+    base: float = 0
+    effects: tuple[Effect, ...] = Field(default=())
+    interactions: tuple[Interaction, ...] = Field(default=())
+
+
+class ClassMechanism(Frozen):
+    """How a class follows from the columns: drawn in proportion to exp(score / temperature).
+
+    A class that has no score of its own has the score 0, so that two classes need only one.
+    """
+
+    column: Name
+    classes: dict[str, Score] = Field(min_length=2)
+    """Every class that can be drawn, as the use case's target writes it."""
+    temperature: float = Field(default=1, ge=0)
+    """How much chance there is beside the columns; at 0 the highest score always wins."""
+
+
 class Drift(Frozen):
     """A way in which the world changes; a sample drawn with it is of the changed world."""
 
@@ -185,7 +209,7 @@ class Drift(Frozen):
     missing: dict[Name, Share] = Field(default={})
     """Share of a column's values left empty."""
     base: float = 0
-    """Added to the mechanism's base."""
+    """Added to the mechanism's base; of classes, to the score of the last one."""
     effects: dict[Name, float] = Field(default={})
     """Multiplies what a column, or an interaction by its name, adds to the target."""
 
@@ -204,7 +228,7 @@ class Sample(Frozen):
     columns: dict[Name, Marginal]
     correlations: tuple[tuple[Name, Name, float], ...] = Field(default=())
     """Rank correlations of pairs of columns, within a group."""
-    target: Mechanism
+    target: Mechanism | ClassMechanism
     drift: dict[str, Drift] = Field(default={})
     """Changes that can be asked for by name."""
 
@@ -213,6 +237,23 @@ class Sample(Frozen):
         """Every column that is drawn, the target last."""
         located = self.groups.columns if self.groups else ()
         return (*located, *self.columns, self.target.column)
+
+    def decimals(self, name: str) -> int:
+        """How many decimals a drawn number is written with."""
+        if name == self.target.column:
+            return self.target.decimals if isinstance(self.target, Mechanism) else 0
+        return self.groups.decimals if self.groups and name in self.groups.columns else self.columns[name].decimals
+
+    def drawn_as_text(self, name: str) -> frozenset[str]:
+        """Every category or class that a column can be given; none for a column of numbers."""
+        if name == self.target.column:
+            return frozenset(self.target.classes) if isinstance(self.target, ClassMechanism) else frozenset()
+        return self.columns[name].categories if name in self.columns else frozenset()
+
+    @property
+    def scores(self) -> tuple[Score | Mechanism, ...]:
+        """Every sum of effects that the target depends on."""
+        return tuple(self.target.classes.values()) if isinstance(self.target, ClassMechanism) else (self.target,)
 
     @model_validator(mode="after")
     def _marginals_fit(self) -> Self:
@@ -225,12 +266,14 @@ class Sample(Frozen):
             if marginal.quantiles and len(marginal.quantiles) != len(self.levels):
                 raise ValueError(f"{name}: `quantiles` needs {len(self.levels)} values, one for each level")
             _known(f"{name}.product", marginal.product or (), earlier)
+            _known(f"{name}.quotient", marginal.quotient or (), earlier)
             _known(f"{name}.shares_by_group", marginal.shares_by_group or (), members)
             if marginal.shares_by_group is not None and members - set(marginal.shares_by_group):
                 raise ValueError(f"{name}.shares_by_group: every group needs its shares")
             if marginal.shares_by_bin:
                 _known(f"{name}.shares_by_bin.column", [marginal.shares_by_bin.column], earlier)
-            earlier.add(name)
+            if not marginal.category:
+                earlier.add(name)
         return self
 
     @model_validator(mode="after")
@@ -244,12 +287,16 @@ class Sample(Frozen):
             _known(f"groups.{name}.scores", group.scores, scored)
         drawn = set(self.produced) - {self.target.column}
         numeric = drawn - {n for n, m in self.columns.items() if m.category}
-        explained = [e.column for e in self.target.effects]
-        explained += [f.column for i in self.target.interactions for f in i.factors]
-        _known("target", explained, drawn | {GROUP})
-        adjustable = set(explained) | {i.name for i in self.target.interactions}
+        scores = self.scores
+        effects = [e for score in scores for e in score.effects]
+        effects += [f for score in scores for i in score.interactions for f in i.factors]
+        _known("target", [e.column for e in effects], drawn | {GROUP})
+        _known("target: by `at`", [e.column for e in effects if e.at is not None], numeric)
+        _known("target: by category", [e.column for e in effects if e.at is None], (drawn - numeric) | {GROUP})
+        adjustable = {e.column for e in effects} | {i.name for score in scores for i in score.interactions}
+        movable = numeric | ({self.target.column} if isinstance(self.target, Mechanism) else set())
         for name, drift in self.drift.items():
-            _known(f"drift.{name}", {*drift.shift, *drift.scale}, numeric | {self.target.column})
+            _known(f"drift.{name}", {*drift.shift, *drift.scale}, movable)
             _known(f"drift.{name}.shares", drift.shares, drawn - numeric)
             _known(f"drift.{name}.missing", drift.missing, set(self.columns))
             _known(f"drift.{name}.effects", drift.effects, adjustable)

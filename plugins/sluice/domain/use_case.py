@@ -11,7 +11,8 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from sluice.domain.columns import Column
 from sluice.domain.features import Features
 from sluice.domain.frozen import Frozen, Name
-from sluice.domain.policy import Gate, Monitoring, Quality, Serving
+from sluice.domain.measures import Metric, Task, default_metric, metrics_of
+from sluice.domain.policy import Fairness, Gate, Monitoring, Quality, Serving, Slice
 from sluice.domain.search import Training
 
 Email = Annotated[str, StringConstraints(pattern=r"^[^@\s,]+@[^@\s,]+$")]
@@ -65,8 +66,12 @@ class UseCase(Frozen):
     """Lower-case; equal to the folder's name; names the DAGs, tables, model and endpoint."""
     title: str = Field(min_length=1)
     description: str = ""
-    task: Literal["regression"]
+    task: Task
     target: Name
+    positive_label: str | None = None
+    """The class that a binary model looks for, as the target column writes it."""
+    labels: dict[str, str] = Field(default={})
+    """What each class is called where people read it: class -> title."""
     owner: Owner
     source: Source = Source()
     columns: tuple[Column, ...] = Field(min_length=2)
@@ -87,6 +92,24 @@ class UseCase(Frozen):
     def target_column(self) -> Column:
         """The column the model predicts."""
         return self.column(self.target)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes in the order of the model's probabilities, the positive one last; none for a number."""
+        if self.task == "regression":
+            return ()
+        known = self.target_column.categories or ("false", "true")
+        return (*(c for c in known if c != self.positive_label), *(c for c in known if c == self.positive_label))
+
+    @property
+    def search_metric(self) -> Metric:
+        """What the search improves."""
+        return self.training.metric or default_metric(self.task)
+
+    @property
+    def change_metric(self) -> Metric:
+        """What a candidate is compared with the champion by."""
+        return self.gate.change.metric or default_metric(self.task)
 
     @property
     def identity(self) -> tuple[str, ...]:
@@ -113,15 +136,54 @@ class UseCase(Frozen):
         _known("target", self.target, names)
         for part in self.identity:
             _known("training.split.identity", part, [n for n in names if n != self.target])
-        numeric = [c.name for c in self.inputs if c.type in ("number", "integer")]
-        for ratio in self.features.ratios:
-            _known(f"features.ratios {ratio.name!r} numerator", ratio.numerator, numeric)
-            _known(f"features.ratios {ratio.name!r} denominator", ratio.denominator, numeric)
-            if ratio.name in names:
-                raise ValueError(f"features.ratios: {ratio.name!r} is already a column")
         inputs = [c.name for c in self.inputs]
         if not inputs:
             raise ValueError("no column feeds the model; at least one beside the target needs `role: feature`")
+        return self
+
+    @model_validator(mode="after")
+    def _features_are_made_of_numbers(self) -> Self:
+        numeric = [c.name for c in self.inputs if c.type in ("number", "integer")]
+        declared = self.features
+        parts: list[tuple[str, tuple[str, ...]]] = [
+            (f"ratios {r.name!r}", (r.numerator, r.denominator)) for r in declared.ratios
+        ]
+        parts += [(f"rotations {r.name!r}", r.columns) for r in declared.rotations]
+        parts += [(f"clusters {c.name!r}", c.columns) for c in declared.clusters]
+        for place, columns in parts:
+            for column in columns:
+                _known(f"features.{place}", column, numeric)
+        taken = [c.name for c in self.columns]
+        made = [r.name for r in declared.ratios] + [r.name for r in declared.rotations]
+        for name in (*made, *(c.name for c in declared.clusters)):
+            if name in taken:
+                raise ValueError(f"features: {name!r} is already the name of a column or of another feature")
+            taken.append(name)
+        return self
+
+    @model_validator(mode="after")
+    def _slices_are_of_columns(self) -> Self:
+        places: list[tuple[str, Slice | Fairness]] = [("slices", s) for s in self.gate.slices]
+        places += [("fairness", f) for f in self.gate.fairness]
+        for place, part in places:
+            _known(f"gate.{place}", part.column, [c.name for c in self.columns if c.type != "timestamp"])
+            numeric = self.column(part.column).type in ("number", "integer")
+            if numeric != bool(part.edges):
+                wrong = "needs `edges`" if numeric else "has no `edges`: each of its values is a slice"
+                raise ValueError(f"gate.{place}: {part.column!r} is a {self.column(part.column).type} and {wrong}")
+        if self.gate.fairness and self.task != "binary":
+            raise ValueError(f"gate.fairness judges models of two classes, and this one's task is {self.task}")
+        return self
+
+    @model_validator(mode="after")
+    def _metrics_fit_the_task(self) -> Self:
+        known = metrics_of(self.task)
+        used = [("gate.thresholds", m) for m in self.gate.thresholds]
+        used += [(f"gate.slices {s.column!r}", m) for s in self.gate.slices for m in s.thresholds]
+        used += [("training.metric", self.search_metric), ("gate.change.metric", self.change_metric)]
+        for place, metric in used:
+            if metric not in known:
+                raise ValueError(f"{place}: {metric!r} cannot judge a {self.task}; use one of: {', '.join(known)}")
         return self
 
     @model_validator(mode="after")
@@ -141,13 +203,35 @@ class UseCase(Frozen):
     @model_validator(mode="after")
     def _target_fits_the_task(self) -> Self:
         target = self.target_column
-        if target.type not in ("number", "integer"):
-            raise ValueError(f"target {target.name!r} is a {target.type}; regression needs a number or an integer")
         if target.nullable:
             raise ValueError(f"target {target.name!r} is nullable; a row without its target teaches nothing")
-        if self.training.target_transform == "log" and not (target.range and target.range[0] >= 0):
-            raise ValueError(f"target_transform 'log' needs a range on {target.name!r} that starts at 0 or above")
+        if self.task == "regression":
+            _refuse_class_settings(self)
+            if target.type not in ("number", "integer"):
+                raise ValueError(f"target {target.name!r} is a {target.type}; regression needs a number or an integer")
+            if self.training.target_transform == "log" and not (target.range and target.range[0] >= 0):
+                raise ValueError(f"target_transform 'log' needs a range on {target.name!r} that starts at 0 or above")
+            return self
+        if target.type not in ("category", "boolean"):
+            raise ValueError(f"target {target.name!r} is a {target.type}; classes need a category or a boolean")
+        if self.training.target_transform != "none":
+            raise ValueError(f"target_transform {self.training.target_transform!r} is for regression only")
+        count = len(self.classes)
+        if self.task == "binary" and (count != 2 or self.positive_label not in self.classes):
+            known = ", ".join(target.categories or ("false", "true"))
+            raise ValueError(f"a binary task needs two classes and `positive_label` as one of them; there are: {known}")
+        if self.task == "multiclass" and (count < 3 or self.positive_label is not None):
+            raise ValueError(f"a multiclass task needs three classes or more, and no `positive_label`; it has {count}")
+        for label in self.labels:
+            _known("labels", label, list(self.classes))
         return self
+
+
+def _refuse_class_settings(use_case: UseCase) -> None:
+    if use_case.positive_label is not None or use_case.labels or use_case.training.calibrate != "none":
+        raise ValueError("`positive_label`, `labels` and `training.calibrate` are for classes, not for regression")
+    if "logistic_regression" in use_case.training.families:
+        raise ValueError("family 'logistic_regression' predicts classes; for a number use ridge")
 
 
 def _known(place: str, name: str, names: list[str]) -> None:

@@ -69,3 +69,23 @@ def test_a_bound_tells_a_miss_from_what_cannot_be_judged(value: float, verdict: 
 def test_a_check_cannot_pass_on_nan() -> None:
     with pytest.raises(ValidationError, match="cannot pass"):
         Check(code="threshold.r2", verdict="pass", message="", value=math.nan)
+
+
+@pytest.mark.parametrize(
+    ("value", "minimum", "maximum", "message"),
+    [
+        pytest.param(0.81234, 0.78, None, "F1 is 0.8123, at least 0.78 is needed", id="pass"),
+        pytest.param(0.77999612345, 0.78, None, "F1 is 0.779996, at least 0.78 is needed", id="near miss"),
+        pytest.param(31040.6, None, 69000, "F1 is 31,041, at most 69,000 is allowed", id="large"),
+        pytest.param(2, 1, 3, "F1 is 2, at least 1 is needed and at most 3 is allowed", id="both"),
+        pytest.param(math.nan, 0.78, None, "F1 is nan, which cannot be judged", id="no number"),
+    ],
+)
+def test_a_bound_is_said_in_words(value: float, minimum: float | None, maximum: float | None, message: str) -> None:
+    assert bounded("threshold.f1", value, "F1", minimum, maximum).message == message
+
+
+def test_a_promotion_says_what_the_evidence_lacked() -> None:
+    noted = GOOD.model_copy(update={"notes": ("held-out rows are few",)})
+
+    assert decide(SUBJECT, (noted, SERVABLE)).message == "all 2 checks passed; held-out rows are few"

@@ -66,8 +66,50 @@ def test_everything_that_is_drawn_is_named_the_target_last() -> None:
         ("drift.more", {"shares": {"y": {"one": 1}}}, "no 'y'"),
         ("drift.more", {"missing": {"t": 1}}, "no 't'"),
         ("drift.more", {"effects": {"z": 2}}, "no 'z'"),
+        ("columns.z", {"product": ["x", "z"]}, "no 'z'"),
+        ("columns.z", {"quotient": ["x", "later"]}, "no 'later'"),
+        ("columns.z", {"quotient": ["x"]}, "Field required"),
+        ("columns.more", {"product": ["y", "kind"]}, "no 'kind'"),
+        ("target.effects", [{"column": "kind", "at": [1, 2], "add": [1, 2]}], "by `at`: there is no 'kind'"),
+        ("target.effects", [{"column": "group", "at": [1, 2], "add": [1, 2]}], "by `at`: there is no 'group'"),
+        ("target.effects", [{"column": "y", "add": {"one": 1}}], "by category: there is no 'y'"),
+        ("target", {"column": "t", "classes": {"only": {}}}, "at least 2"),
+        ("target", {"column": "t", "classes": {"a": {}, "b": {}}, "temperature": -1}, "greater than or equal to 0"),
+        (
+            "target",
+            {"column": "t", "classes": {"a": {}, "b": {"effects": [{"column": "w", "add": {"one": 1}}]}}},
+            "no 'w'",
+        ),
     ],
 )
 def test_a_declaration_that_contradicts_itself_is_refused(path: str, value: Any, says: str) -> None:
     with pytest.raises(ValidationError, match=says):
         Sample.model_validate_json(changed(path, value))
+
+
+OF_CLASSES: dict[str, Any] = {
+    "column": "t",
+    "classes": {"a": {}, "b": {"base": 1, "effects": [{"column": "kind", "add": {"one": 1}}]}},
+}
+
+
+def test_a_target_of_classes_tells_them_and_has_no_decimals() -> None:
+    found = Sample.model_validate_json(json.dumps(DOCUMENT | {"target": OF_CLASSES}))
+    drawn = {name: sorted(found.drawn_as_text(name)) for name in ("t", "kind", "y")}
+    assert drawn == {"t": ["a", "b"], "kind": ["one"], "y": []}
+    assert (found.decimals("t"), found.decimals("x"), found.decimals("y")) == (0, 2, 4)
+
+
+@pytest.mark.parametrize("change", [{"shift": {"t": 1}}, {"scale": {"t": 2}}], ids=["shift", "scale"])
+def test_classes_cannot_be_shifted_like_a_number(change: dict[str, Any]) -> None:
+    Sample.model_validate_json(json.dumps(DOCUMENT | {"drift": {"more": change}}))
+    with pytest.raises(ValidationError, match="no 't'"):
+        Sample.model_validate_json(json.dumps(DOCUMENT | {"target": OF_CLASSES, "drift": {"more": change}}))
+
+
+def test_groups_need_no_place() -> None:
+    members = {"a": {"share": 1}}
+    found = Sample.model_validate_json(
+        changed("groups", {"members": members}).replace('"product": ["x", "y"]', '"constant": 1')
+    )
+    assert found.produced == ("y", "z", "kind", "t")
