@@ -13,8 +13,10 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from tabular import contract as documents
+from tabular import outputs
 from tabular.contract import Contract, Golden, Manifest
 from tabular.errors import BundleError, RuntimeMismatchError
+from tabular.outputs import Outputs
 from tabular.schema import Schema
 
 #: Every bundle holds these, beside the manifest.
@@ -36,6 +38,7 @@ class Bundle:
     sha256: str
     contract: Contract
     schema: Schema
+    outputs: Outputs
     session: ort.InferenceSession
 
     def predict(self, tensors: Tensors) -> npt.NDArray[np.float64]:
@@ -45,10 +48,10 @@ class Bundle:
             tensors: One array of shape (rows, 1) per input.
 
         Returns:
-            Predictions of shape (rows,), in the unit of the contract's output.
+            Shape (rows, outputs): one number, or the probabilities of the contract's classes.
         """
-        (output,) = self.session.run([OUTPUT], tensors)
-        predictions: npt.NDArray[np.float64] = output.reshape(-1)
+        (scored,) = self.session.run([OUTPUT], tensors)
+        predictions: npt.NDArray[np.float64] = scored
         return predictions
 
 
@@ -72,7 +75,7 @@ def load(folder: Path, use_case: str, runtime_sha256: str) -> Bundle:
         raise RuntimeMismatchError(f"needs runtime {contract.runtime_sha256[:12]}, this is {runtime_sha256[:12]}")
     golden = documents.read(Golden, folder / "golden.json")
     session = _session(folder / "model.onnx")
-    bundle = Bundle(digest, contract, Schema(contract), session)
+    bundle = Bundle(digest, contract, Schema(contract), outputs.of(contract), session)
     _check_signature(bundle)
     _check_parity(bundle, golden)
     return bundle
@@ -122,8 +125,8 @@ def _check_signature(bundle: Bundle) -> None:
     if promised != actual:
         odd = sorted(name for name in promised.keys() | actual.keys() if promised.get(name) != actual.get(name))
         raise BundleError(f"the graph's inputs are not the contract's: {', '.join(odd)}")
-    outputs = {node.name: node.type for node in bundle.session.get_outputs()}
-    if outputs.get(OUTPUT) != "tensor(double)":
+    given = {node.name: node.type for node in bundle.session.get_outputs()}
+    if given.get(OUTPUT) != "tensor(double)":
         raise BundleError(f"the graph has no output {OUTPUT!r} of doubles")
 
 
@@ -135,17 +138,29 @@ def _check_parity(bundle: Bundle, golden: Golden) -> None:
     # A graph that fails, in whichever way, on rows it was built for is not served.
     except Exception as error:
         raise BundleError(f"the graph fails on the golden rows: {_first_line(error)}") from error
+    shape = (len(golden.instances), bundle.outputs.width)
+    if actual.shape != shape:
+        raise BundleError(f"the graph's outputs have the shape {actual.shape}, the contract's {shape}")
+    if {len(row) for row in golden.predictions} != {bundle.outputs.width}:
+        raise BundleError(f"golden.json has rows of other than {bundle.outputs.width} outputs")
+    unusable = ~bundle.outputs.usable(actual)
+    if unusable.any():
+        row = int(np.argmax(unusable))
+        what = "probabilities that sum to 1" if bundle.contract.output.labels else "a finite number"
+        raise BundleError(f"the graph answers golden row {row} by {_some(actual[row])}, which is not {what}")
     expected = np.array(golden.predictions)
-    if actual.shape != expected.shape:
-        raise BundleError(f"the graph gives {actual.size} predictions for {expected.size} golden rows")
-    # Written so that a NaN counts as wrong.
-    wrong = ~(np.abs(actual - expected) <= golden.relative * np.abs(expected) + golden.absolute)
+    wrong = (np.abs(actual - expected) > golden.relative * np.abs(expected) + golden.absolute).any(axis=1)
     if wrong.any():
         row = int(np.argmax(wrong))
         raise BundleError(
-            f"parity: {int(wrong.sum())} of {expected.size} golden rows come out wrong, "
-            f"row {row} as {float(actual[row])!r} for {float(expected[row])!r}"
+            f"parity: {int(wrong.sum())} of {len(expected)} golden rows come out wrong, "
+            f"row {row} as {_some(actual[row])} for {_some(expected[row])}"
         )
+
+
+def _some(row: npt.NDArray[np.float64]) -> str:
+    """A row's outputs in words, the first few of many."""
+    return ", ".join(repr(value) for value in row[:5].tolist()) + (", ..." if len(row) > 5 else "")
 
 
 def _first_line(error: Exception) -> str:

@@ -33,9 +33,11 @@ def card(use_case: str, runtime_sha256: str, standing: Standing) -> dict[str, An
         "inputs",
         "output",
         "interval",
+        "prediction_set",
         "limits",
         "example",
         "metrics",
+        "out_of_fold",
     )
     return {
         **service,

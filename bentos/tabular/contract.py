@@ -37,22 +37,42 @@ class Input(Frozen):
     nullable: bool = False
 
 
+class Label(Frozen):
+    """One class, and what people call it."""
+
+    value: str
+    title: str
+
+
 class Output(Frozen):
-    """What is predicted."""
+    """What is predicted: a number, or the probabilities of classes in the order of `labels`."""
 
     name: str
     unit: str | None = None
+    labels: tuple[Label, ...] = ()
+    positive: str | None = None
 
 
 class Interval(Frozen):
-    """Half width and declared bounds of the prediction interval."""
+    """Half width and declared bounds of the prediction interval; on the scale `log` it is that of log(1 + y)."""
 
     method: Literal["split_conformal"] = "split_conformal"
     level: float = Field(gt=0, lt=1)
+    scale: Literal["identity", "log"] = "identity"
     half_width: float = Field(ge=0)
     minimum: float | None = None
     maximum: float | None = None
     coverage: float = Field(ge=0, le=1)
+
+
+class PredictionSet(Frozen):
+    """The least probability of a class in the prediction set."""
+
+    method: Literal["split_conformal"] = "split_conformal"
+    level: float = Field(gt=0, lt=1)
+    threshold: float = Field(ge=0, le=1)
+    coverage: float = Field(ge=0, le=1)
+    mean_size: float = Field(ge=0)
 
 
 class Limits(Frozen):
@@ -61,7 +81,7 @@ class Limits(Frozen):
     max_instances: int
     missing: Literal["reject", "impute"]
     unknown_fields: Literal["reject", "ignore"]
-    unseen_category: Literal["ignore", "reject"]
+    unseen_category: Literal["most_frequent", "ignore", "reject"]
 
 
 class Lineage(Frozen):
@@ -73,23 +93,26 @@ class Lineage(Frozen):
     test_share: float
     identity: tuple[str, ...]
     git_commit: str | None = None
+    code_sha256: str = ""
 
 
 class Contract(Frozen):
     """What a release promises."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     use_case: str
     title: str
     description: str = ""
-    task: Literal["regression"]
+    task: Literal["regression", "binary", "multiclass"]
     family: str
     inputs: tuple[Input, ...]
     output: Output
     interval: Interval | None = None
+    prediction_set: PredictionSet | None = None
     limits: Limits
     example: dict[str, Value]
     metrics: dict[str, float]
+    out_of_fold: dict[str, float] = {}
     lineage: Lineage
     libraries: dict[str, str]
     runtime_sha256: str
@@ -97,12 +120,12 @@ class Contract(Frozen):
 
 
 class Golden(Frozen):
-    """Raw inputs with their expected outputs."""
+    """Raw inputs with the graph's whole expected output for each."""
 
     relative: float = 1e-5
     absolute: float = 1e-8
     instances: tuple[dict[str, Value], ...] = Field(min_length=1)
-    predictions: tuple[float, ...]
+    predictions: tuple[tuple[float, ...], ...]
 
 
 class Manifest(Frozen):

@@ -1,4 +1,4 @@
-"""The desk: takes a request's body, answers with predictions and intervals, notes down what it answered."""
+"""The desk: takes a request's body, answers with predictions, notes down what it answered."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from uuid import UUID, uuid4
 import numpy as np
 
 from tabular.bundle import Bundle
-from tabular.contract import Interval
 from tabular.follow import Release, Standing
 from tabular.log import Entry
 from tabular.metrics import Metrics
+from tabular.outputs import Answer
 from tabular.problem import Fault, ProblemError
 from tabular.schema import MOST_FAULTS, Row, parse
 
@@ -65,29 +65,24 @@ class Desk:
         Raises:
             ProblemError: The request breaks the contract.
         """
-        contract = release.bundle.contract
-        rows = release.bundle.schema.check(parse(body))
-        predictions = _predict(release.bundle, rows)
+        bundle = release.bundle
+        rows = bundle.schema.check(parse(body))
+        answers = _predict(bundle, rows)
         ids = [uuid4() for _ in rows]
         content = json.dumps(
             {
                 "predictions": [
-                    {
-                        "prediction": prediction,
-                        "interval": _interval(contract.interval, prediction),
-                        "prediction_id": str(prediction_id),
-                    }
-                    for prediction, prediction_id in zip(predictions, ids, strict=True)
+                    {**bundle.outputs.document(answer), "prediction_id": str(prediction_id)}
+                    for answer, prediction_id in zip(answers, ids, strict=True)
                 ],
-                "unit": contract.output.unit,
-                "level": contract.interval.level if contract.interval else None,
-                "use_case": contract.use_case,
+                **bundle.outputs.envelope,
+                "use_case": bundle.contract.use_case,
                 "model_version": release.version,
                 "request_id": request_id,
             },
             allow_nan=False,
         ).encode()
-        self._note(release, request_id, rows, predictions, ids, time.perf_counter() - started)
+        self._note(release, request_id, rows, answers, ids, time.perf_counter() - started)
         return content
 
     def _note(
@@ -95,34 +90,21 @@ class Desk:
         release: Release,
         request_id: str,
         rows: Sequence[Row],
-        predictions: Sequence[float],
+        answers: Sequence[Answer],
         ids: Sequence[UUID],
         seconds: float,
     ) -> None:
         names = [field.name for field in release.bundle.schema.fields]
         moment = datetime.now(UTC)
-        self.note(Entry(request_id, release.version, names, rows, predictions, ids, seconds * 1000, moment))
-        self.metrics.predicted(release.version, predictions[-1])
+        self.note(Entry(request_id, release.version, names, rows, answers, ids, seconds * 1000, moment))
+        self.metrics.predicted(release.version, release.bundle.outputs.figure(answers[-1]))
 
 
-def _predict(bundle: Bundle, rows: Sequence[Row]) -> list[float]:
+def _predict(bundle: Bundle, rows: Sequence[Row]) -> list[Answer]:
     values = bundle.predict(bundle.schema.tensors(rows))
-    finite = np.isfinite(values)
-    if not finite.all():
-        odd = [int(index) for index in np.flatnonzero(~finite)][:MOST_FAULTS]
-        faults = [Fault(f"instances[{index}]", "has no finite prediction") for index in odd]
-        raise ProblemError(422, "no-prediction", f"{int((~finite).sum())} instances have no finite prediction", faults)
-    predictions: list[float] = values.tolist()
-    return predictions
-
-
-def _interval(interval: Interval | None, prediction: float) -> tuple[float, float] | None:
-    """Prediction ± half width, cut to the target's declared range."""
-    if interval is None:
-        return None
-    low, high = prediction - interval.half_width, prediction + interval.half_width
-    if interval.minimum is not None:
-        low, high = max(low, interval.minimum), max(high, interval.minimum)
-    if interval.maximum is not None:
-        low, high = min(low, interval.maximum), min(high, interval.maximum)
-    return low, high
+    usable = bundle.outputs.usable(values)
+    if not usable.all():
+        odd = [int(index) for index in np.flatnonzero(~usable)]
+        faults = [Fault(f"instances[{index}]", "has no prediction") for index in odd[:MOST_FAULTS]]
+        raise ProblemError(422, "no-prediction", f"{len(odd)} instances have no prediction", faults)
+    return bundle.outputs.answers(values)

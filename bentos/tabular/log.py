@@ -1,4 +1,4 @@
-"""The prediction log and the heartbeat: what was answered and who serves, written beside the answers' way."""
+"""The prediction log: what was answered, written to the warehouse beside the answers' way."""
 
 from __future__ import annotations
 
@@ -6,22 +6,20 @@ import csv
 import io
 import json
 import logging
-import os
 import random
-import socket
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-import psutil
 import psycopg2
 
-from tabular.follow import Standing
+from tabular.heartbeat import Heartbeat
+from tabular.outputs import Answer
 from tabular.schema import Row
 
 if TYPE_CHECKING:
@@ -29,9 +27,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("bentoml.tabular")
 
-#: Seconds between two batches, between two heartbeats, and most seconds between two tries to connect.
+#: Seconds between two batches, and most seconds between two tries to connect.
 BATCH_EVERY = 0.25
-HEARTBEAT_EVERY = 2.0
 LONGEST_PAUSE = 10.0
 #: Rows in one COPY.
 BATCH_ROWS = 5000
@@ -39,23 +36,10 @@ BATCH_ROWS = 5000
 ENSURE_PARTITION = "SELECT serving.ensure_partition(%(day)s)"
 COPY = """
 COPY serving.predictions (
-    prediction_id, request_id, use_case, model_version, features, prediction, latency_ms, predicted_at
+    prediction_id, request_id, use_case, model_version, features, prediction, label, probabilities,
+    latency_ms, predicted_at
 ) FROM STDIN WITH (FORMAT csv)
 """
-HEARTBEAT = """
-INSERT INTO serving.replicas (
-    use_case, host, pid, version, bundle_sha256, source, reason, runtime_sha256, started_at, seen_at
-) VALUES (
-    %(use_case)s, %(host)s, %(pid)s, %(version)s, %(bundle_sha256)s, %(source)s, %(reason)s,
-    %(runtime_sha256)s, %(started_at)s, now()
-)
-ON CONFLICT (use_case, host, pid) DO UPDATE SET
-    version = excluded.version, bundle_sha256 = excluded.bundle_sha256, source = excluded.source,
-    reason = excluded.reason, runtime_sha256 = excluded.runtime_sha256, started_at = excluded.started_at,
-    seen_at = excluded.seen_at
-"""
-NEIGHBOURS = "SELECT pid FROM serving.replicas WHERE use_case = %(use_case)s AND host = %(host)s"
-FORGET = "DELETE FROM serving.replicas WHERE use_case = %(use_case)s AND host = %(host)s AND pid = ANY(%(pids)s)"
 
 
 @dataclass(frozen=True)
@@ -64,7 +48,7 @@ class Entry:
 
     Attributes:
         rows: The instances, in the order of `names`.
-        predictions: One per row, in the unit of the contract's output.
+        answers: One per row.
         latency_ms: From the request's arrival to its answer.
     """
 
@@ -72,7 +56,7 @@ class Entry:
     version: int
     names: Sequence[str]
     rows: Sequence[Row]
-    predictions: Sequence[float]
+    answers: Sequence[Answer]
     prediction_ids: Sequence[UUID]
     latency_ms: float
     predicted_at: datetime
@@ -84,8 +68,7 @@ class Log:
     Args:
         dsn: The warehouse.
         use_case: Whose predictions.
-        runtime_sha256: Digest of this process's code.
-        standing: Gives what serves now.
+        heartbeat: Kept on the same connection.
         capacity: Most rows that wait.
         on_drop: Told how many rows were dropped.
     """
@@ -94,19 +77,15 @@ class Log:
         self,
         dsn: str,
         use_case: str,
-        runtime_sha256: str,
-        standing: Callable[[], Standing],
+        heartbeat: Heartbeat,
         capacity: int,
         on_drop: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._dsn = dsn
         self._use_case = use_case
-        self._runtime = runtime_sha256
-        self._standing = standing
+        self._heartbeat = heartbeat
         self._capacity = capacity
         self._on_drop = on_drop
-        self._identity = {"use_case": use_case, "host": socket.gethostname(), "pid": os.getpid()}
-        self._started_at = datetime.now(UTC)
         self._waiting: deque[Entry] = deque()
         self._rows = 0
         self._lock = threading.Lock()
@@ -114,7 +93,6 @@ class Log:
         self._deadline = float("inf")
         self._link: Connection | None = None
         self._days: set[date] = set()
-        self._beat: tuple[float, Standing | None] = (0.0, None)
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
 
     def start(self) -> None:
@@ -172,7 +150,7 @@ class Log:
 
     def _work(self) -> None:
         """One round: a heartbeat where it is due, then everything that waits."""
-        self._heartbeat()
+        self._beat()
         while self._waiting:
             batch = self._take()
             try:
@@ -183,7 +161,7 @@ class Log:
                 raise
             with self._lock:
                 self._rows -= sum(len(entry.rows) for entry in batch)
-            self._heartbeat()
+            self._beat()
 
     def _take(self) -> list[Entry]:
         batch: list[Entry] = []
@@ -213,24 +191,9 @@ class Log:
                 logger.error("a prediction cannot be logged: %s", _first_line(error))
                 self._on_drop(1)
 
-    def _heartbeat(self) -> None:
-        standing = self._standing()
-        at, shown = self._beat
-        if standing is shown and time.monotonic() - at < HEARTBEAT_EVERY:
-            return
-        release = standing.release
-        values = self._identity | {
-            "version": release.version if release else None,
-            "bundle_sha256": release.bundle.sha256 if release else None,
-            "source": standing.source,
-            "reason": standing.reason,
-            "runtime_sha256": self._runtime,
-            "started_at": self._started_at,
-        }
-        link = self._connected()
-        with link, link.cursor() as cursor:
-            cursor.execute(HEARTBEAT, values)
-        self._beat = (time.monotonic(), standing)
+    def _beat(self) -> None:
+        if self._heartbeat.is_due():
+            self._heartbeat.beat(self._connected())
 
     def _connected(self) -> Connection:
         if self._link is None:
@@ -244,29 +207,21 @@ class Log:
                 keepalives_interval=5,
                 keepalives_count=3,
             )
-            self._bury_dead_neighbours(self._link)
+            self._heartbeat.bury_dead_neighbours(self._link)
         return self._link
-
-    def _bury_dead_neighbours(self, link: Connection) -> None:
-        """Take back the heartbeats of processes that were killed on this host."""
-        with link, link.cursor() as cursor:
-            cursor.execute(NEIGHBOURS, self._identity)
-            dead = [pid for (pid,) in cursor.fetchall() if not psutil.pid_exists(pid)]
-            cursor.execute(FORGET, self._identity | {"pids": dead})
 
     def _leave(self) -> None:
         if self._link is None:
             return
         try:
-            with self._link, self._link.cursor() as cursor:
-                cursor.execute(FORGET, self._identity | {"pids": [self._identity["pid"]]})
+            self._heartbeat.take_back(self._link)
         except psycopg2.Error as error:
             logger.warning("the heartbeat could not be taken back: %s", _first_line(error))
         self._disconnect()
 
     def _disconnect(self) -> None:
         self._days.clear()
-        self._beat = (0.0, None)
+        self._heartbeat.forget()
         if self._link is not None:
             self._link.close()
             self._link = None
@@ -277,12 +232,19 @@ def _csv(batch: Sequence[Entry], use_case: str) -> io.StringIO:
     writer = csv.writer(text)
     for entry in batch:
         latency, moment = repr(entry.latency_ms), entry.predicted_at.isoformat()
-        for row, prediction, prediction_id in zip(entry.rows, entry.predictions, entry.prediction_ids, strict=True):
+        for row, answer, prediction_id in zip(entry.rows, entry.answers, entry.prediction_ids, strict=True):
             features = json.dumps(dict(zip(entry.names, row, strict=True)), ensure_ascii=False, allow_nan=False)
             identity = (prediction_id, entry.request_id, use_case, entry.version)
-            writer.writerow((*identity, features, repr(prediction), latency, moment))
+            writer.writerow((*identity, features, *_columns(answer), latency, moment))
     text.seek(0)
     return text
+
+
+def _columns(answer: Answer) -> tuple[str, str, str]:
+    """Prediction, label and probabilities; what is empty becomes null."""
+    if answer.probabilities is None:
+        return repr(answer.prediction), "", ""
+    return "", str(answer.prediction), json.dumps(answer.probabilities, ensure_ascii=False, allow_nan=False)
 
 
 def _cut(entry: Entry, start: int, end: int) -> Entry:
@@ -291,7 +253,7 @@ def _cut(entry: Entry, start: int, end: int) -> Entry:
         entry.version,
         entry.names,
         entry.rows[start:end],
-        entry.predictions[start:end],
+        entry.answers[start:end],
         entry.prediction_ids[start:end],
         entry.latency_ms,
         entry.predicted_at,

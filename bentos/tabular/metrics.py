@@ -42,7 +42,7 @@ class Metrics:
         )
         self._latest = Gauge(
             "latest_prediction",
-            "The last value predicted",
+            "The last number predicted; of classes, the probability of the positive or of the chosen one",
             labels,
             registry=registry,
             # Otherwise there is one series per process.

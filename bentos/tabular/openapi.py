@@ -108,29 +108,67 @@ def _request(contract: Contract) -> dict[str, Any]:
 
 
 def _answer(contract: Contract) -> dict[str, Any]:
-    prediction = {
-        "type": "object",
-        "properties": {
-            "prediction": {"type": "number", "description": contract.output.unit or ""},
-            "interval": {
-                "type": ["array", "null"],
-                "items": {"type": "number"},
-                "minItems": 2,
-                "maxItems": 2,
-            },
-            "prediction_id": {"type": "string", "format": "uuid"},
-        },
-        "required": ["prediction", "interval", "prediction_id"],
-    }
-    properties = {
+    row = {**(_class(contract) if contract.output.labels else _number(contract)), "prediction_id": _ID}
+    prediction = {"type": "object", "properties": row, "required": list(row)}
+    properties: dict[str, Any] = {
         "predictions": {"type": "array", "items": prediction},
         "unit": {"type": ["string", "null"]},
-        "level": {"type": ["number", "null"], "description": "Share of new rows that the interval covers"},
+        "level": {"type": ["number", "null"], "description": "Share of new rows that the interval or the set covers"},
         "use_case": {"type": "string"},
         "model_version": {"type": "integer"},
         "request_id": {"type": "string"},
     }
+    if contract.output.labels:
+        properties["positive"] = {
+            "type": ["string", "null"],
+            "description": "The class that a model of two classes looks for",
+            "enum": [contract.output.positive],
+        }
     return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def _number(contract: Contract) -> dict[str, Any]:
+    return {
+        "prediction": {"type": "number", "description": contract.output.unit or ""},
+        "interval": {
+            "type": ["array", "null"],
+            "description": "Lower and upper end; null where it was not measured",
+            "items": {"type": "number"},
+            "minItems": 2,
+            "maxItems": 2,
+        },
+    }
+
+
+def _class(contract: Contract) -> dict[str, Any]:
+    labels = contract.output.labels
+    values = [label.value for label in labels]
+    probability = {"type": "number", "minimum": 0, "maximum": 1}
+    return {
+        "prediction": {
+            "type": "string",
+            "description": "The most probable class, the first of equals",
+            "enum": values,
+        },
+        "prediction_label": {
+            "type": "string",
+            "description": "What people call it",
+            "enum": list(dict.fromkeys(label.title for label in labels)),
+        },
+        "probabilities": {
+            "type": "object",
+            "properties": dict.fromkeys(values, probability),
+            "required": values,
+            "additionalProperties": False,
+        },
+        "prediction_set": {
+            "type": ["array", "null"],
+            "description": "The classes that may be the true one at this level; null where it was not measured",
+            "items": {"type": "string", "enum": values},
+            "minItems": 1,
+            "uniqueItems": True,
+        },
+    }
 
 
 def _refusal(words: str) -> dict[str, Any]:
@@ -140,6 +178,7 @@ def _refusal(words: str) -> dict[str, Any]:
     }
 
 
+_ID = {"type": "string", "format": "uuid"}
 _REQUEST_ID = {
     "name": "x-request-id",
     "in": "header",

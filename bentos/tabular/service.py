@@ -17,6 +17,7 @@ from tabular.contract import Contract
 from tabular.desk import Desk
 from tabular.errors import BundleError, ConfigurationError
 from tabular.follow import Follower
+from tabular.heartbeat import Heartbeat
 from tabular.log import Entry, Log
 from tabular.metrics import Metrics
 from tabular.routes import Routes
@@ -115,8 +116,7 @@ class Tabular:
         return Log(
             settings.warehouse_dsn,
             self._use_case,
-            self._runtime,
-            lambda: self._follower.standing,
+            Heartbeat(self._use_case, self._runtime, lambda: self._follower.standing),
             settings.log_rows,
             on_drop=self._metrics.dropped,
         )

@@ -1,9 +1,10 @@
-"""Writes small release bundles: one real graph in double, one contract, golden rows that hold."""
+"""Writes small release bundles, of a number or of classes: a real graph in double, a contract, golden rows."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ USE_CASE = "rents"
 DOUBLES = ("income", "rooms", "furnished")
 PLACES = {"INLAND": -5.0, "NEAR BAY": 20.0}
 EXAMPLE: dict[str, Any] = {"income": 8.5, "rooms": 3, "furnished": True, "place": "NEAR BAY"}
+#: The rent at which all classes are as probable, and how many dollars it takes to tell them apart.
+EVEN, STEP = 130.0, 20.0
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,9 @@ class Recipe:
     Attributes:
         base: Added to every prediction, so that versions can be told apart by what they answer.
         runtime_sha256: The runtime that the contract names.
-        claims: Prediction of the first golden row, where it should not be what the graph gives.
+        claims: First output of the first golden row, where it should not be what the graph gives.
+        nullable: Names of the inputs that may be missing.
+        labels: Value -> title of the classes, from cheap to dear; none for a rent in USD.
     """
 
     base: float = 100.0
@@ -46,9 +51,19 @@ class Recipe:
         default_factory=lambda: {"level": 0.9, "half_width": 30.0, "minimum": 0.0, "maximum": 160.0, "coverage": 0.91}
     )
 
+    prediction_set: dict[str, Any] | None = None
+    nullable: tuple[str, ...] = ("rooms",)
+    labels: dict[str, str] = field(default_factory=dict)
+
     def with_limits(self, **limits: Any) -> Recipe:
         """The same with other limits."""
         return replace(self, limits=self.limits | limits)
+
+
+SET = {"level": 0.9, "threshold": 0.2, "coverage": 0.92, "mean_size": 1.4}
+BINARY = Recipe(interval=None, prediction_set=SET, labels={"N": "Cheap", "Y": "Dear"})
+MULTICLASS = replace(BINARY, labels={"low": "Cheap", "middle": "Fair", "high": "Dear"})
+LOGARITHMIC = Recipe(interval={"level": 0.8, "scale": "log", "half_width": 0.5, "maximum": 200.0, "coverage": 0.81})
 
 
 def predict(instance: dict[str, Any], base: float) -> float:
@@ -58,8 +73,27 @@ def predict(instance: dict[str, Any], base: float) -> float:
     return float(base + 2 * instance["income"] + 5 * rooms + 3 * instance["furnished"] + worth)
 
 
-def graph(base: float) -> bytes:
-    """base + 2 income + 5 rooms + 3 furnished + what the place is worth."""
+def slopes(classes: int) -> list[float]:
+    """By how much the logit of each class rises with every step of the rent."""
+    return [index - (classes - 1) / 2 for index in range(classes)]
+
+
+def probabilities(instance: dict[str, Any], recipe: Recipe) -> dict[str, float]:
+    """What the graph computes for classes: the dearer the flat, the more probable the later ones."""
+    steps = (predict(instance, recipe.base) - EVEN) / STEP
+    weights = [math.exp(slope * steps) for slope in slopes(len(recipe.labels))]
+    return {value: weight / sum(weights) for value, weight in zip(recipe.labels, weights, strict=True)}
+
+
+def outputs(instance: dict[str, Any], recipe: Recipe) -> list[float]:
+    """The graph's whole output for one row."""
+    if recipe.labels:
+        return list(probabilities(instance, recipe).values())
+    return [predict(instance, recipe.base)]
+
+
+def graph(base: float, classes: int = 0) -> bytes:
+    """base + 2 income + 5 rooms + 3 furnished + what the place is worth; or which class that makes probable."""
     inputs = [helper.make_tensor_value_info(name, TensorProto.DOUBLE, ["rows", 1]) for name in DOUBLES]
     inputs.append(helper.make_tensor_value_info("place", TensorProto.STRING, ["rows", 1]))
     constants = {"base": base, "two": 2.0, "five": 5.0, "three": 3.0}
@@ -81,15 +115,26 @@ def graph(base: float) -> bytes:
         helper.make_node("Mul", ["counted", "five"], ["roomy"]),
         helper.make_node("Mul", ["furnished", "three"], ["cosy"]),
         place,
-        helper.make_node("Sum", ["base", "earned", "roomy", "cosy", "placed"], ["prediction"]),
+        helper.make_node("Sum", ["base", "earned", "roomy", "cosy", "placed"], ["rent" if classes else "prediction"]),
     ]
+    initial = [numpy_helper.from_array(np.array(float(value)), name) for name, value in constants.items()]
+    if classes:
+        initial += [
+            numpy_helper.from_array(np.array(EVEN), "even"),
+            numpy_helper.from_array(np.array([slopes(classes)]) / STEP, "slopes"),
+        ]
+        nodes += [
+            helper.make_node("Sub", ["rent", "even"], ["beyond"]),
+            helper.make_node("Mul", ["beyond", "slopes"], ["logits"]),
+            helper.make_node("Softmax", ["logits"], ["prediction"], axis=1),
+        ]
     model = helper.make_model(
         helper.make_graph(
             nodes,
             "rents",
             inputs,
-            [helper.make_tensor_value_info("prediction", TensorProto.DOUBLE, ["rows", 1])],
-            [numpy_helper.from_array(np.array(float(value)), name) for name, value in constants.items()],
+            [helper.make_tensor_value_info("prediction", TensorProto.DOUBLE, ["rows", classes or 1])],
+            initial,
         ),
         opset_imports=[helper.make_opsetid("", 21), helper.make_opsetid("ai.onnx.ml", 4)],
         ir_version=10,
@@ -101,21 +146,30 @@ def graph(base: float) -> bytes:
 
 def contract(recipe: Recipe) -> dict[str, Any]:
     """The contract that goes with the graph."""
+    classes = list(recipe.labels)
+    task = {0: "regression", 2: "binary"}.get(len(classes), "multiclass")
+    inputs: list[dict[str, Any]] = [
+        {"name": "income", "type": "number", "unit": "10k USD", "minimum": 0, "maximum": 20},
+        {"name": "rooms", "type": "integer", "minimum": 1, "maximum": 50},
+        {"name": "furnished", "type": "boolean"},
+        {"name": "place", "type": "category", "categories": list(PLACES), "description": "Where it lies"},
+    ]
     return {
-        "schema_version": 1,
+        "schema_version": 2,
         "use_case": USE_CASE,
         "title": "Rents",
         "description": "What a flat costs",
-        "task": "regression",
+        "task": task,
         "family": "linear",
-        "inputs": [
-            {"name": "income", "type": "number", "unit": "10k USD", "minimum": 0, "maximum": 20},
-            {"name": "rooms", "type": "integer", "minimum": 1, "maximum": 50, "nullable": True},
-            {"name": "furnished", "type": "boolean"},
-            {"name": "place", "type": "category", "categories": list(PLACES), "description": "Where it lies"},
-        ],
-        "output": {"name": "rent", "unit": "USD"},
+        "inputs": [{**given, "nullable": given["name"] in recipe.nullable} for given in inputs],
+        "output": {
+            "name": "rent",
+            "unit": None if classes else "USD",
+            "labels": [{"value": value, "title": title} for value, title in recipe.labels.items()],
+            "positive": classes[-1] if task == "binary" else None,
+        },
         "interval": recipe.interval,
+        "prediction_set": recipe.prediction_set,
         "limits": recipe.limits,
         "example": EXAMPLE,
         "metrics": {"rmse": 1.0},
@@ -137,10 +191,10 @@ def write(folder: Path, recipe: Recipe | None = None) -> Path:
     recipe = recipe or Recipe()
     folder.mkdir(parents=True, exist_ok=True)
     instances = [EXAMPLE, EXAMPLE | {"rooms": None, "place": "INLAND", "furnished": False}]
-    predictions = [predict(instance, recipe.base) for instance in instances]
+    predictions = [outputs(instance, recipe) for instance in instances]
     if recipe.claims is not None:
-        predictions[0] = recipe.claims
-    (folder / "model.onnx").write_bytes(graph(recipe.base))
+        predictions[0][0] = recipe.claims
+    (folder / "model.onnx").write_bytes(graph(recipe.base, len(recipe.labels)))
     (folder / "contract.json").write_text(json.dumps(contract(recipe)))
     (folder / "golden.json").write_text(json.dumps({"instances": instances, "predictions": predictions}))
     (folder / "reference.parquet").write_bytes(b"serving does not look inside")

@@ -19,6 +19,7 @@ from tests.bentos.bundles import Recipe
 
 SCHEMA = json.loads((PACKAGE / "contract.schema.json").read_text())
 GOOD = bundles.contract(Recipe())
+CLASSES = bundles.contract(bundles.BINARY)
 
 
 def shape(schema: Any) -> Any:
@@ -32,8 +33,8 @@ def test_the_reader_has_the_shape_of_the_schema() -> None:
     assert shape(Contract.model_json_schema()) == shape(SCHEMA)
 
 
-def changed(*path: str | int, to: Any) -> dict[str, Any]:
-    document = copy.deepcopy(GOOD)
+def changed(*path: str | int, to: Any, of: dict[str, Any] = GOOD) -> dict[str, Any]:
+    document = copy.deepcopy(of)
     place: Any = document
     for step in path[:-1]:
         place = place[step]
@@ -50,12 +51,19 @@ WRONG = {
     "unknown member of an input": changed("inputs", 0, "colour", to="red"),
     "unknown type": changed("inputs", 0, "type", to="vector"),
     "text for a bound": changed("inputs", 0, "minimum", to="0"),
-    "other schema version": changed("schema_version", to=2),
+    "other schema version": changed("schema_version", to=1),
     "other task": changed("task", to="ranking"),
     "level of 1": changed("interval", "level", to=1.0),
     "negative width": changed("interval", "half_width", to=-1.0),
+    "unknown scale": changed("interval", "scale", to="square"),
+    "class without a title": changed("output", "labels", 0, "title", to=KeyError, of=CLASSES),
+    "class that is a number": changed("output", "labels", 0, "value", to=1, of=CLASSES),
+    "positive class that is a number": changed("output", "positive", to=1, of=CLASSES),
+    "threshold above 1": changed("prediction_set", "threshold", to=1.1, of=CLASSES),
+    "text for a metric out of folds": changed("out_of_fold", to={"r2": "good"}),
     "limit as text": changed("limits", "max_instances", to="50"),
     "unknown policy": changed("limits", "missing", to="guess"),
+    "unknown policy on categories": changed("limits", "unseen_category", to="guess"),
     "text for a flag": changed("inputs", 1, "nullable", to="yes"),
 }
 
@@ -68,17 +76,22 @@ def test_what_the_schema_refuses_the_reader_refuses(name: str) -> None:
         documents.parse(Contract, json.dumps(WRONG[name]).encode(), "contract.json")
 
 
-def test_what_the_domain_writes_the_reader_reads() -> None:
-    jsonschema.validate(GOOD, SCHEMA)
-    written = domain.Contract.model_validate_json(json.dumps(GOOD)).model_dump_json()
+@pytest.mark.parametrize(
+    "recipe", [Recipe(), bundles.LOGARITHMIC, bundles.BINARY, bundles.MULTICLASS], ids=["number", "log", "two", "three"]
+)
+def test_what_the_domain_writes_the_reader_reads(recipe: Recipe) -> None:
+    good = bundles.contract(recipe)
+    jsonschema.validate(good, SCHEMA)
+    written = domain.Contract.model_validate_json(json.dumps(good)).model_dump_json()
     read = documents.parse(Contract, written.encode(), "contract.json")
     assert json.loads(read.model_dump_json()) == json.loads(written)
 
 
 def test_golden_rows_that_the_domain_writes_the_reader_reads() -> None:
-    written = domain.Golden(instances=({"a": 1, "b": None, "c": "x", "d": True, "e": 0.5},), predictions=(1.5,))
+    instances = ({"a": 1, "b": None, "c": "x", "d": True, "e": 0.5},)
+    written = domain.Golden(instances=instances, predictions=((0.25, 0.75),))
     read = documents.parse(Golden, written.model_dump_json().encode(), "golden.json")
-    assert read.instances == written.instances
+    assert (read.instances, read.predictions) == (written.instances, written.predictions)
     assert [type(value) for value in read.instances[0].values()] == [int, type(None), str, bool, float]
 
 
@@ -89,4 +102,4 @@ def test_a_fault_is_told_with_its_place() -> None:
 
 def test_numbers_that_json_does_not_have_are_refused() -> None:
     with pytest.raises(BundleError):
-        documents.parse(Golden, b'{"instances": [{"a": 1}], "predictions": [NaN]}', "golden.json")
+        documents.parse(Golden, b'{"instances": [{"a": 1}], "predictions": [[NaN]]}', "golden.json")

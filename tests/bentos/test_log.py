@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
+import psycopg2
 import pytest
 
 from sluice.adapters.warehouse import Warehouse
 from tabular.follow import Standing
+from tabular.heartbeat import Heartbeat
 from tabular.log import Entry, Log
+from tabular.outputs import Answer
 from tests.bentos.servers import eventually
 
 MakeLog = Callable[..., Log]
@@ -28,7 +32,7 @@ def make_log(warehouse: Warehouse, drops: list[int]) -> Iterator[MakeLog]:
     made: list[Log] = []
 
     def make(capacity: int = 1000, dsn: str = warehouse.dsn) -> Log:
-        log = Log(dsn, "rents", "r" * 64, Standing, capacity, drops.append)
+        log = Log(dsn, "rents", Heartbeat("rents", "r" * 64, Standing), capacity, drops.append)
         made.append(log)
         return log
 
@@ -37,15 +41,16 @@ def make_log(warehouse: Warehouse, drops: list[int]) -> Iterator[MakeLog]:
         log.close(patience=0)
 
 
-def entry(*rows: Sequence[Any], ids: Sequence[UUID] = (), moment: datetime | None = None) -> Entry:
-    ids = ids or [uuid4() for _ in rows]
-    predictions = [float(index) for index in range(len(rows))]
-    request_id = uuid4().hex
-    return Entry(request_id, 3, ["income", "place"], rows, predictions, ids, 1.5, moment or datetime.now(UTC))
+def entry(*rows: Sequence[Any], answers: Sequence[Answer] = (), moment: datetime | None = None) -> Entry:
+    ids = [uuid4() for _ in rows]
+    answers = answers or [Answer(float(index)) for index in range(len(rows))]
+    return Entry(uuid4().hex, 3, ["income", "place"], rows, answers, ids, 1.5, moment or datetime.now(UTC))
 
 
 def kept(warehouse: Warehouse, given: Entry) -> list[dict[str, Any]]:
-    query = "SELECT * FROM serving.predictions WHERE request_id = %(request_id)s ORDER BY prediction"
+    query = (
+        "SELECT * FROM serving.predictions WHERE request_id = %(request_id)s ORDER BY prediction, features ->> 'income'"
+    )
     return warehouse.rows(query, {"request_id": given.request_id})
 
 
@@ -58,6 +63,45 @@ def test_values_come_back_as_they_were(make_log: MakeLog, warehouse: Warehouse) 
     assert [row["features"]["place"] for row in rows] == [row[1] for row in given.rows]
     assert [row["features"]["income"] for row in rows] == [0.1 + 0.2, None, 10**300]
     assert rows[0]["predicted_at"] == given.predicted_at
+
+
+def test_a_class_is_kept_with_its_probabilities(make_log: MakeLog, warehouse: Warehouse) -> None:
+    log = make_log()
+    odd = 'a "class", with \\ and ü'
+    answers = [Answer("low", {"low": 0.1 + 0.2, odd: 0.7}), Answer(odd, {"low": 1e-300, odd: 1.0})]
+    given = entry((1, "a"), (2, "b"), answers=answers)
+    log.offer(given)
+    log.start()
+    rows = eventually(lambda: kept(warehouse, given))
+    assert [(row["prediction"], row["label"], row["probabilities"]) for row in rows] == [
+        (None, answer.prediction, answer.probabilities) for answer in answers
+    ]
+
+
+@pytest.mark.parametrize(
+    ("prediction", "label", "probabilities", "taken"),
+    [
+        (1.5, None, None, True),
+        (None, "low", '{"low": 1.0}', True),
+        (None, None, None, False),
+        (1.5, "low", '{"low": 1.0}', False),
+        (None, "low", None, False),
+        (1.5, None, '{"low": 1.0}', False),
+    ],
+    ids=["a number", "a class", "neither", "both", "a class without probabilities", "a number with probabilities"],
+)
+def test_the_log_holds_a_number_or_a_class(
+    warehouse: Warehouse, prediction: float | None, label: str | None, probabilities: str | None, taken: bool
+) -> None:
+    insert = (
+        "INSERT INTO serving.predictions (prediction_id, request_id, use_case, model_version, features, prediction,"
+        " label, probabilities, latency_ms, predicted_at)"
+        " VALUES (gen_random_uuid(), 'r', 'rents', 1, '{}', %(prediction)s, %(label)s, %(probabilities)s, 1, now())"
+    )
+    values = {"prediction": prediction, "label": label, "probabilities": probabilities}
+    warehouse.rows("SELECT serving.ensure_partition(current_date)")
+    with contextlib.nullcontext() if taken else pytest.raises(psycopg2.errors.CheckViolation):
+        assert warehouse.execute(insert, values) == 1
 
 
 def test_each_day_gets_its_partition(make_log: MakeLog, warehouse: Warehouse) -> None:

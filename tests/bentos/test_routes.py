@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx
 import onnxruntime as ort
@@ -82,8 +83,10 @@ def test_a_failure_inside_is_told_without_its_details(loaded: Bundle) -> None:
     assert outcomes(series) == {"error": 1}
 
 
-def test_a_prediction_that_is_no_number_is_never_sent(loaded: Bundle) -> None:
-    blind = replace(loaded, session=ort.InferenceSession(bundles.graph(math.nan)))
+@pytest.mark.parametrize("recipe", [Recipe(), bundles.BINARY], ids=["number", "classes"])
+def test_a_prediction_that_is_none_is_never_sent(tmp_path: Path, recipe: Recipe) -> None:
+    loaded = bundle.load(bundles.write(tmp_path, recipe), USE_CASE, recipe.runtime_sha256)
+    blind = replace(loaded, session=ort.InferenceSession(bundles.graph(math.nan, len(loaded.contract.output.labels))))
     answer, _ = ask(standing(blind))
     assert (answer.status_code, answer.json()["type"]) == (422, "urn:sluice:problem:no-prediction")
     assert [fault["path"] for fault in answer.json()["errors"]] == ["instances[0]"]

@@ -112,11 +112,14 @@ def test_a_misspelt_field_gets_a_hint() -> None:
     assert caught.value.errors[0].allowed == "did you mean income?"
 
 
-def test_an_unseen_category_passes_only_where_the_policy_ignores_it_and_it_is_text() -> None:
-    tolerant = schema(unseen_category="ignore")
-    tolerant.check(one(place="ATLANTIS"))
+@pytest.mark.parametrize("policy", ["ignore", "most_frequent"])
+def test_an_unseen_category_passes_where_the_policy_knows_what_to_do_with_it_and_it_is_text(policy: str) -> None:
+    tolerant = schema(unseen_category=policy)
+    rows = tolerant.check(one(place="ATLANTIS"))
+    # What stands in for it is up to the graph.
+    assert tolerant.tensors(rows)["place"].tolist() == [["ATLANTIS"]]
     for text in ("", "\x00", "\ud800", "x" * 500):
-        assert faults(one(place=text), unseen_category="ignore")[0][0] == "instances[0].place"
+        assert faults(one(place=text), unseen_category=policy)[0][0] == "instances[0].place"
 
 
 def test_a_name_that_occurs_twice_is_told() -> None:

@@ -3,7 +3,7 @@
 WITH sampled AS (
     SELECT
         features,
-        prediction
+        {answer} AS prediction
     FROM serving.predictions
     WHERE
         use_case = %(use_case)s

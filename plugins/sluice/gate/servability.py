@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import httpx
 import numpy as np
@@ -37,7 +39,7 @@ def judge(policy: Servable, subject: Subject, started: Started, contract: Contra
             checks = (
                 ready,
                 _parity(client, subject, contract, golden),
-                _refuses(client),
+                _refuses(client, contract),
                 _latency(client, contract, policy),
             )
     return Evidence(subject=subject, blessing="servable", checks=checks, notes=(started.how,))
@@ -47,40 +49,88 @@ def _parity(client: httpx.Client, subject: Subject, contract: Contract, golden: 
     """Whether the release answers as the fitted model did, and as the version it should be."""
     code = "golden_parity"
     size = contract.limits.max_instances
-    got: list[float] = []
+    got: list[list[float]] = []
     for start in range(0, len(golden.instances), size):
         response = client.post(PREDICT, json={"instances": golden.instances[start : start + size]})
         if response.status_code != 200:
             message = f"the release answers {response.status_code} to golden rows: {response.text[:300]}"
             return Check(code=code, verdict="fail", message=message)
-        body = response.json()
-        if body["model_version"] != subject.version:
-            message = f"the release says it is version {body['model_version']}, not {subject.version}"
+        try:
+            version, rows = _read(response, contract)
+        except (ValueError, LookupError, TypeError) as error:
+            what = f"{type(error).__name__}: {error}"
+            message = f"the release's answer is not the one its contract promises ({what}): {response.text[:300]}"
             return Check(code=code, verdict="fail", message=message)
-        got += [row["prediction"] for row in body["predictions"]]
-    expected = np.array(golden.predictions)
-    if len(got) != len(expected) or not len(expected):
-        message = f"{len(got)} answers came for {len(expected)} golden rows"
+        if version != subject.version:
+            message = f"the release says it is version {version}, not {subject.version}"
+            return Check(code=code, verdict="fail", message=message)
+        got += rows
+    expected, answered = np.array(golden.predictions, ndmin=2), np.array(got, ndmin=2)
+    if answered.shape != expected.shape or not expected.size:
+        message = f"answers of shape {answered.shape} came for golden rows of shape {expected.shape}"
         return Check(code=code, verdict="fail", message=message)
     allowed = golden.relative * np.abs(expected) + golden.absolute
-    excess = float(np.max(np.abs(np.array(got) - expected) / allowed))
+    excess = float(np.max(np.abs(answered - expected) / allowed))
     return bounded(code, excess, "largest golden difference, as a share of what is allowed,", maximum=1.0)
 
 
-def _refuses(client: httpx.Client) -> Check:
+def _read(response: httpx.Response, contract: Contract) -> tuple[int, list[list[float]]]:
+    """The version that answered, and for each row the number or the probabilities in the contract's order.
+
+    Raises:
+        ValueError: It is not JSON, a number is none, or a class is named that is not the most probable one.
+        LookupError: Something is missing.
+        TypeError: Something is of another kind.
+    """
+    body = response.json()
+    classes = [label.value for label in contract.output.labels]
+    rows: list[list[float]] = []
+    for said in body["predictions"]:
+        if classes:
+            rows.append([_number(said["probabilities"][name]) for name in classes])
+            if said["prediction"] != classes[int(np.argmax(rows[-1]))]:
+                raise ValueError(f"{said['prediction']!r} is not the most probable class")
+        else:
+            rows.append([_number(said["prediction"])])
+    return body["model_version"], rows
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{value!r} is not a number")
+    return float(value)
+
+
+def _refuses(client: httpx.Client, contract: Contract) -> Check:
     """Whether bad requests are the caller's fault, each with a reason."""
-    requests: dict[str, tuple[bytes, str]] = {
-        "no JSON": (b"{", "application/json"),
-        "no instances": (b'{"instances": []}', "application/json"),
-        "an unknown field": (b'{"instances": [{"no_such_field": 1}]}', "application/json"),
-        "another content type": (b"instances", "application/x-pickle"),
-    }
+    requests = _bad_requests(contract)
     for name, (body, kind) in requests.items():
         response = client.post(PREDICT, content=body, headers={"content-type": kind})
         if not 400 <= response.status_code < 500:
             message = f"a request with {name} is answered by {response.status_code} instead of a refusal"
             return Check(code="bad_input", verdict="fail", message=message)
     return Check(code="bad_input", verdict="pass", message=f"{len(requests)} kinds of bad requests are refused")
+
+
+def _bad_requests(contract: Contract) -> dict[str, tuple[bytes, str]]:
+    """What no release takes, and what this one's contract refuses beside: body and content type by name."""
+
+    def instance(content: dict[str, Any]) -> tuple[bytes, str]:
+        return json.dumps({"instances": [content]}).encode(), "application/json"
+
+    names = [given.name for given in contract.inputs]
+    requests = {
+        "no JSON": (b"{", "application/json"),
+        "no instances": (b'{"instances": []}', "application/json"),
+        "another content type": (b"instances", "application/x-pickle"),
+        "a list for a value": instance({**contract.example, names[0]: []}),
+    }
+    if contract.limits.unknown_fields == "reject":
+        # Longer than every input's name, so it is none of them.
+        requests["an unknown field"] = instance({**contract.example, "x" * (max(map(len, names)) + 1): 1})
+    if contract.limits.missing == "reject" or not all(given.nullable for given in contract.inputs):
+        requests["no values"] = instance({})
+    return requests
 
 
 def _latency(client: httpx.Client, contract: Contract, policy: Servable) -> Check:

@@ -127,5 +127,6 @@ def _scales(use_case: UseCase, reference: pd.DataFrame, version: int) -> dict[st
             f"{use_case.name} version {version}",
             "train and promote again",
         )
-    answers: tuple[str, ...] = (PREDICTION, use_case.target)
-    return scales | {name: "numerical" for name in answers if name in reference.columns}
+    # Both are written by name where the target is a class.
+    answer: Scale = "categorical" if use_case.classes else "numerical"
+    return scales | {name: answer for name in (PREDICTION, use_case.target) if name in reference.columns}

@@ -73,6 +73,9 @@ def sample(warehouse: Warehouse, use_case: UseCase, version: int, window: Window
         use_case: Whose rows; `monitoring.sample_rows` is the most that are read.
         version: The release whose predictions count.
         window: The rows to sample from.
+
+    Returns:
+        Every input, and the answer: `prediction` of predictions, the target of validated rows; a class by its name.
     """
     # Local: a DAG file's imports must stay light.
     import pandas as pd
@@ -81,10 +84,15 @@ def sample(warehouse: Warehouse, use_case: UseCase, version: int, window: Window
     if window.source == "predictions":
         answer = PREDICTION
         inputs = sql.SQL(", ").join(_definition(column) for column in use_case.inputs)
-        statement = warehouse.statement("monitoring/sample_predictions", inputs=inputs)
+        logged = "label" if use_case.classes else "prediction"
+        statement = warehouse.statement("monitoring/sample_predictions", answer=logged, inputs=inputs)
     else:
         answer = use_case.target
-        columns = sql.SQL(", ").join(sql.Identifier("validated", name) for name in (*names, answer))
+        inputs = sql.SQL(", ").join(sql.Identifier("validated", name) for name in names)
+        # As text a boolean is written like its class: true or false.
+        kind = sql.SQL("::text" if use_case.classes else "")
+        target = sql.SQL("{}{} AS {}").format(sql.Identifier("validated", answer), kind, sql.Identifier(answer))
+        columns = sql.SQL(", ").join((inputs, target))
         view = ("validated", use_case.name)
         statement = warehouse.statement("monitoring/sample_batch", columns=columns, view=view)
     values = {

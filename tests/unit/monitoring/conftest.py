@@ -1,4 +1,4 @@
-"""A use case of one column of each kind, and rows of it whose distribution is known."""
+"""Use cases of a number and of classes, and rows of them whose distribution is known."""
 
 import importlib
 import warnings
@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 import pytest
+from psycopg2 import sql
 from psycopg2.extras import Json
 
 from sluice.adapters.warehouse import Warehouse
@@ -77,6 +78,37 @@ def reference(rows: Rows) -> pd.DataFrame:
     return trained.assign(fragile=trained["fragile"].astype("float64"), prediction=trained["price"])
 
 
+@pytest.fixture(params=["boolean", "category"])
+def letters(request: pytest.FixtureRequest) -> UseCase:
+    """Predicts whether a letter is late, as a boolean; or its fate, as one of three categories."""
+    fate: dict[str, object] = {"name": "fate", "type": request.param}
+    if request.param == "category":
+        fate["categories"] = ("early", "late", "lost")
+    return UseCase.model_validate(
+        {
+            "name": "letters",
+            "title": "Letters",
+            "task": "binary" if request.param == "boolean" else "multiclass",
+            "target": "fate",
+            "positive_label": "true" if request.param == "boolean" else None,
+            "owner": {"name": "Tests", "alerts": ("ops@example.test",)},
+            "columns": ({"name": "weight", "type": "number"}, fate),
+            "training": {"families": {"logistic_regression": {}}},
+            "gate": {"thresholds": {"accuracy": {"min": 0.5}}},
+            "serving": {"example": {"weight": 1.0}},
+            "monitoring": {"max_drifted_share": 0.5, "min_rows": 200, "sample_rows": 1000},
+        }
+    )
+
+
+def posted(use_case: UseCase, count: int, first: float, seed: int = 0) -> pd.DataFrame:
+    """Letters whose fate is the first class with a given probability, and any other else; classes by name."""
+    draw = np.random.default_rng(seed)
+    names = np.array(use_case.classes, dtype=object)
+    fates = np.where(draw.random(count) < first, names[0], draw.choice(names[1:], count))
+    return pd.DataFrame({"weight": draw.normal(5, 1, count), "fate": fates})
+
+
 @pytest.fixture
 def empty(warehouse: Warehouse) -> Warehouse:
     """The module's warehouse without a row, and with an empty view of validated rows."""
@@ -91,18 +123,20 @@ def empty(warehouse: Warehouse) -> Warehouse:
     return warehouse
 
 
-def add_batch(warehouse: Warehouse, batch: pd.DataFrame) -> int:
+def add_batch(warehouse: Warehouse, batch: pd.DataFrame, use_case: str = "parcels") -> int:
     """Accept a batch."""
     sha256 = str(pd.util.hash_pandas_object(batch).sum())
     found = warehouse.rows(
         "INSERT INTO ingest.batches (use_case, source_uri, sha256, bytes, rows, status, current_since)"
-        " VALUES ('parcels', 'file:///x', %(sha256)s, 1, %(rows)s, 'accepted', now()) RETURNING batch_id",
-        {"sha256": sha256, "rows": len(batch)},
+        " VALUES (%(use_case)s, 'file:///x', %(sha256)s, 1, %(rows)s, 'accepted', now()) RETURNING batch_id",
+        {"use_case": use_case, "sha256": sha256, "rows": len(batch)},
     )
     batch_id: int = found[0]["batch_id"]
     _insert(
         warehouse,
-        "INSERT INTO landing.parcels SELECT * FROM json_populate_recordset(null::landing.parcels, %(rows)s)",
+        sql.SQL("INSERT INTO {0} SELECT * FROM json_populate_recordset(null::{0}, %(rows)s)").format(
+            sql.Identifier("landing", use_case)
+        ),
         batch.assign(_batch_id=batch_id, _row=range(len(batch))),
     )
     return batch_id
@@ -122,5 +156,28 @@ def add_predictions(
     _insert(warehouse, statement, inputs, use_case=use_case, version=version, at=at)
 
 
-def _insert(warehouse: Warehouse, statement: str, rows: pd.DataFrame, **values: object) -> None:
+def add_letters(warehouse: Warehouse, use_case: UseCase, batch: pd.DataFrame) -> int:
+    """Accept a batch of letters, in a table whose target is of the declared type."""
+    kind = {"boolean": "boolean", "category": "text"}[use_case.target_column.type]
+    warehouse.execute("DROP TABLE IF EXISTS landing.letters CASCADE")
+    warehouse.execute(
+        f"CREATE TABLE landing.letters (weight double precision, fate {kind}, _batch_id bigint, _row bigint)"
+    )
+    warehouse.execute("CREATE VIEW validated.letters AS SELECT * FROM landing.letters")
+    return add_batch(warehouse, batch, "letters")
+
+
+def add_labels(warehouse: Warehouse, asked: pd.DataFrame, at: datetime) -> None:
+    """Log requests about letters as the endpoint does, with their classes, all at one moment."""
+    warehouse.rows("SELECT serving.ensure_partition(%(day)s)", {"day": at.date()})
+    statement = (
+        "INSERT INTO serving.predictions (prediction_id, request_id, use_case, model_version, features, label,"
+        " probabilities, latency_ms, predicted_at)"
+        " SELECT gen_random_uuid(), 'r', 'letters', 1, made - 'fate', made ->> 'fate', '{}', 1, %(at)s"
+        " FROM jsonb_array_elements(%(rows)s) AS made"
+    )
+    _insert(warehouse, statement, asked, at=at)
+
+
+def _insert(warehouse: Warehouse, statement: str | sql.Composable, rows: pd.DataFrame, **values: object) -> None:
     warehouse.execute(statement, {"rows": Json(rows.to_dict("records")), **values})

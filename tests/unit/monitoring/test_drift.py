@@ -8,7 +8,15 @@ from sluice.domain.errors import BundleError
 from sluice.domain.use_case import UseCase
 from sluice.monitoring.comparison import ColumnDrift
 from sluice.monitoring.drift import Verdict, check, judge
-from tests.unit.monitoring.conftest import NOON, Rows, add_batch, add_predictions
+from tests.unit.monitoring.conftest import (
+    NOON,
+    Rows,
+    add_batch,
+    add_labels,
+    add_letters,
+    add_predictions,
+    posted,
+)
 
 YESTERDAY = NOON - timedelta(days=1)
 
@@ -38,6 +46,34 @@ def test_rows_that_moved_have_drifted(empty: Warehouse, parcels: UseCase, refere
     assert {c.column for c in drift.columns if c.drifted} == {"weight", "stops", "fragile", "zone", "prediction"}
     assert drift.message.startswith("Drifted: 5 of 5 columns drifted (weight, stops")
     assert "400 predictions of 2026-05-01" in drift.message
+
+
+@pytest.mark.parametrize(("first", "drifted"), [(0.5, []), (0.05, ["fate"])], ids=["alike", "moved"])
+def test_the_target_of_classes_is_compared_as_a_category(
+    empty: Warehouse, letters: UseCase, first: float, drifted: list[str]
+) -> None:
+    trained = posted(letters, 900, first=0.5, seed=1)
+    add_letters(empty, letters, posted(letters, 900, first, seed=2))
+
+    drift = check(empty, letters, trained.assign(prediction=trained["fate"]), 1, "validated", NOON)
+
+    assert [column.column for column in drift.columns] == ["weight", "fate"]
+    assert [column.column for column in drift.columns if column.drifted] == drifted
+    assert drift.columns[1].method in ("chi-square p_value", "Z-test p_value")
+
+
+@pytest.mark.parametrize(("first", "drifted"), [(0.5, []), (0.05, ["prediction"])], ids=["alike", "moved"])
+def test_what_was_predicted_of_classes_is_compared_as_a_category(
+    empty: Warehouse, letters: UseCase, first: float, drifted: list[str]
+) -> None:
+    trained = posted(letters, 900, first=0.5, seed=1)
+    add_labels(empty, posted(letters, 900, first, seed=2), YESTERDAY)
+
+    drift = check(empty, letters, trained.assign(prediction=trained["fate"]), 1, "predictions", NOON)
+
+    assert [column.column for column in drift.columns] == ["weight", "prediction"]
+    assert [column.column for column in drift.columns if column.drifted] == drifted
+    assert drift.columns[1].method in ("chi-square p_value", "Z-test p_value")
 
 
 def test_too_few_rows_are_never_called_stable(

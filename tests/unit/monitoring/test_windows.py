@@ -5,7 +5,15 @@ import pandas as pd
 from sluice.adapters.warehouse import Warehouse
 from sluice.domain.use_case import UseCase
 from sluice.monitoring import windows
-from tests.unit.monitoring.conftest import NOON, Rows, add_batch, add_predictions
+from tests.unit.monitoring.conftest import (
+    NOON,
+    Rows,
+    add_batch,
+    add_labels,
+    add_letters,
+    add_predictions,
+    posted,
+)
 
 
 def test_a_sample_is_bounded_and_repeatable(empty: Warehouse, parcels: UseCase, rows: Rows) -> None:
@@ -33,6 +41,21 @@ def test_requests_come_back_as_they_were_typed(empty: Warehouse, parcels: UseCas
     assert found["stops"].iloc[0] == 3
     assert found["zone"].iloc[0] == "near"
     assert found[["stops", "zone"]].iloc[1].isna().all()
+
+
+def test_classes_come_back_by_their_names(empty: Warehouse, letters: UseCase) -> None:
+    sent = posted(letters, 50, first=0.5)
+    add_letters(empty, letters, sent)
+    add_labels(empty, sent, NOON - timedelta(days=1))
+
+    ingested = windows.sample(empty, letters, 1, windows.find(empty, letters, 1, "validated", NOON))
+    predicted = windows.sample(empty, letters, 1, windows.find(empty, letters, 1, "predictions", NOON))
+
+    assert list(ingested.columns) == ["weight", "fate"]
+    assert list(predicted.columns) == ["weight", "prediction"]
+    for found, answer in ((ingested, "fate"), (predicted, "prediction")):
+        by_weight = found.sort_values("weight")[answer].tolist()
+        assert by_weight == sent.sort_values("weight")["fate"].tolist()
 
 
 def test_the_newest_batch_is_the_one_that_joined_last(empty: Warehouse, parcels: UseCase, rows: Rows) -> None:

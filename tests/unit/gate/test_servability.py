@@ -1,0 +1,177 @@
+"""A release is judged by what its endpoint answers: the serving code's own application, or one that errs."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from prometheus_client import CollectorRegistry
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from sluice.adapters import bundles as adapters
+from sluice.domain.evidence import Check, Subject
+from sluice.domain.policy import Servable
+from sluice.domain.release import Started
+from sluice.gate import servability
+from tabular import bundle
+from tabular.desk import Desk
+from tabular.follow import Release, Standing
+from tabular.metrics import Metrics
+from tabular.routes import Routes
+from tests.bentos import bundles
+from tests.bentos.bundles import BINARY, MULTICLASS, USE_CASE, Recipe
+from tests.bentos.servers import free_port
+
+SUBJECT = Subject(use_case=USE_CASE, version=3, bundle_sha256="x", champion_version=None, champion_bundle_sha256=None)
+POLICY = Servable(p99_ms=10_000)
+
+#: Changes an answer on its way to the caller.
+Spoil = Callable[[dict[str, Any]], object]
+
+
+@contextmanager
+def endpoint(folder: Path, recipe: Recipe, spoil: Spoil = lambda _: None) -> Iterator[str]:
+    """The serving code's application for a bundle as version 3, on a port of this process."""
+    loaded = bundle.load(folder, USE_CASE, recipe.runtime_sha256)
+    standing = Standing(Release(3, "baked", loaded, datetime.now(UTC)), "ok")
+    desk = Desk(
+        USE_CASE, recipe.runtime_sha256, lambda: standing, lambda _: None, Metrics(USE_CASE, CollectorRegistry())
+    )
+    routes = Routes(desk, 1_000_000)
+
+    async def predict(request: Request) -> Response:
+        answer = await routes.predict(request)
+        if answer.status_code != 200:
+            return answer
+        document = json.loads(bytes(answer.body))
+        spoil(document)
+        return Response(json.dumps(document), media_type="application/json")
+
+    application = Starlette(routes=[Route(servability.PREDICT, predict, methods=["POST"])])
+    port = free_port()
+    server = uvicorn.Server(
+        uvicorn.Config(application, port=port, lifespan="off", ws="none", log_level="error", access_log=False)
+    )
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive()
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+
+
+def judged(folder: Path, recipe: Recipe, spoil: Spoil = lambda _: None) -> dict[str, Check]:
+    """What the gate says of a release, by code."""
+    bundles.write(folder, recipe)
+    release = adapters.read(folder)
+    with endpoint(folder, recipe, spoil) as url:
+        started = Started(url, ready_seconds=1.0, how="in this process")
+        evidence = servability.judge(POLICY, SUBJECT, started, release.contract, release.golden)
+    return {check.code: check for check in evidence.checks}
+
+
+@pytest.mark.parametrize(
+    "recipe", [Recipe(), bundles.LOGARITHMIC, BINARY, MULTICLASS], ids=["number", "log", "two", "three"]
+)
+def test_a_release_that_keeps_its_contract_is_servable(tmp_path: Path, recipe: Recipe) -> None:
+    checks = judged(tmp_path, recipe)
+
+    assert {code: check.verdict for code, check in checks.items()} == {
+        "ready": "pass",
+        "golden_parity": "pass",
+        "bad_input": "pass",
+        "latency_p99": "pass",
+    }
+
+
+def said(document: dict[str, Any]) -> dict[str, Any]:
+    last: dict[str, Any] = document["predictions"][-1]
+    return last
+
+
+SPOILT: dict[str, tuple[Recipe, Spoil, str]] = {
+    "another number": (Recipe(), lambda d: said(d).update(prediction=105.5), "largest golden difference"),
+    "a number as text": (Recipe(), lambda d: said(d).update(prediction="105.0"), "'105.0' is not a number"),
+    "no number": (Recipe(), lambda d: said(d).update(prediction=None), "None is not a number"),
+    "other probabilities": (
+        MULTICLASS,
+        lambda d: said(d)["probabilities"].update(middle=said(d)["probabilities"]["middle"] + 1e-4),
+        "largest golden difference",
+    ),
+    "a class less": (MULTICLASS, lambda d: said(d)["probabilities"].pop("middle"), "KeyError: 'middle'"),
+    "another class": (MULTICLASS, lambda d: said(d).update(prediction="middle"), "is not the most probable class"),
+    "the title for the class": (BINARY, lambda d: said(d).update(prediction="Cheap"), "is not the most probable class"),
+    "a row less": (BINARY, lambda d: d["predictions"].pop(), "answers of shape (1, 2) came for golden rows"),
+    "no rows": (BINARY, lambda d: d.pop("predictions"), "KeyError: 'predictions'"),
+    "another version": (BINARY, lambda d: d.update(model_version=4), "says it is version 4, not 3"),
+}
+
+
+@pytest.mark.parametrize("name", SPOILT)
+def test_a_release_that_answers_otherwise_is_not_servable(tmp_path: Path, name: str) -> None:
+    recipe, spoil, message = SPOILT[name]
+
+    parity = judged(tmp_path, recipe, spoil)["golden_parity"]
+
+    assert parity.verdict == "fail"
+    assert message in parity.message
+
+
+def test_a_class_is_compared_by_its_name_and_not_by_its_place(tmp_path: Path) -> None:
+    def turn(document: dict[str, Any]) -> None:
+        said(document)["probabilities"] = dict(reversed(said(document)["probabilities"].items()))
+
+    assert judged(tmp_path, MULTICLASS, turn)["golden_parity"].verdict == "pass"
+
+
+def lenient(**limits: Any) -> Recipe:
+    return replace(BINARY.with_limits(**limits), nullable=(*bundles.DOUBLES, "place"))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "kinds"),
+    [
+        (Recipe(), 6),
+        (Recipe().with_limits(unknown_fields="ignore"), 5),
+        (lenient(missing="impute"), 5),
+        (lenient(missing="reject", unknown_fields="ignore"), 5),
+        (lenient(missing="impute", unknown_fields="ignore"), 4),
+    ],
+    ids=["strict", "ignores fields", "needs none", "ignores fields and needs all", "ignores fields and needs none"],
+)
+def test_a_release_must_refuse_what_its_contract_refuses_and_no_more(
+    tmp_path: Path, recipe: Recipe, kinds: int
+) -> None:
+    check = judged(tmp_path, recipe)["bad_input"]
+
+    assert (check.verdict, check.message) == ("pass", f"{kinds} kinds of bad requests are refused")
+
+
+def test_a_release_that_takes_what_it_should_refuse_is_not_servable(tmp_path: Path) -> None:
+    strict = bundles.write(tmp_path / "strict", Recipe())
+    tolerant = bundles.write(tmp_path / "tolerant", Recipe().with_limits(unknown_fields="ignore"))
+    promised = adapters.read(strict)
+
+    with endpoint(tolerant, Recipe()) as url:
+        started = Started(url, ready_seconds=1.0, how="in this process")
+        evidence = servability.judge(POLICY, SUBJECT, started, promised.contract, promised.golden)
+
+    [failed] = [check for check in evidence.checks if check.verdict != "pass"]
+    assert failed.code == "bad_input"
+    assert "a request with an unknown field is answered by 200" in failed.message
