@@ -26,7 +26,8 @@ DOC = """
 Decides whether a candidate may serve, and lets it serve.
 
 1. `pick` names the version and the champion it is compared with.
-2. `judge_quality`: is it **good enough**? Thresholds, and the change against the champion, on held-out rows.
+2. `judge_quality`: is it **good enough**? Thresholds, slices, fairness, and the change against the champion, on
+   held-out rows.
 3. `build_release` and `judge_servability`: is it **servable**? The bento is built, started and queried.
 4. `decide` needs both blessings. What could not be told is never a yes: then the run fails and mails.
 5. `deploy` moves the alias; `confirm_live` waits until every replica serves the new version.
@@ -112,6 +113,8 @@ def judge_quality(name: str, subject: dict[str, Any], *, run_id: str) -> bool:
     clients.tracking().measure(candidate.contract.lineage.run_id, {f"gate_{k}": v for k, v in evidence.metrics.items()})
     for check in evidence.checks:
         log.info("%s: %s: %s", check.verdict, check.code, check.message)
+    for note in evidence.notes:
+        log.info("note: %s", note)
     return all(c.verdict == "pass" for c in evidence.checks)
 
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from sluice.adapters.warehouse import Warehouse
+from sluice.domain.figures import plain
 from sluice.domain.report import Report
 from sluice.domain.use_case import UseCase
 
@@ -126,9 +127,13 @@ def _batch(row: Row) -> Fact:
     if row.batch_id is None or row.batch_status is None:
         return Fact("Last batch", "none yet")
     tones: dict[str, Tone] = {"accepted": "good", "rejected": "bad"}
-    detail = f"Batch {row.batch_id}: {row.batch_rows} rows, {row.quarantined} quarantined"
+    detail = f"Batch {row.batch_id}: {_count(row.batch_rows)} rows, {_count(row.quarantined)} quarantined"
     reason = f". {row.batch_reason}" if row.batch_reason else ""
     return Fact("Last batch", row.batch_status, tones.get(row.batch_status, "unsure"), detail + reason, row.landed_at)
+
+
+def _count(number: int | None) -> str:
+    return "unknown" if number is None else plain(number)
 
 
 def _drift(row: Row) -> Fact:

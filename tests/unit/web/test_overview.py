@@ -54,6 +54,12 @@ def test_an_undecided_candidate_is_neither_good_nor_bad(code: str, tone: Tone) -
     assert fact(row, "Last decision") == Fact("Last decision", code, tone, "Version 4: why", NOW)
 
 
+def test_rows_are_counted_as_people_write_numbers() -> None:
+    row = replace(NOTHING, batch_id=7, batch_status="accepted", batch_rows=44993, quarantined=1234, landed_at=NOW)
+
+    assert fact(row, "Last batch").detail == "Batch 7: 44,993 rows, 1,234 quarantined"
+
+
 def test_a_check_without_a_page_has_no_link() -> None:
     row = replace(NOTHING, drift_verdict="unknown", drift_message="too few", drift_run="run-1", drift_at=NOW)
 
