@@ -8,7 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from sluice.domain.sample import GROUP, Drift, Effect, Group, Marginal, Sample, Weights
+from sluice.domain.sample import (
+    GROUP,
+    ClassMechanism,
+    Drift,
+    Effect,
+    Group,
+    Marginal,
+    Mechanism,
+    Sample,
+    Score,
+    Weights,
+)
 
 Floats = NDArray[np.float64]
 Column = NDArray[Any]
@@ -44,18 +55,11 @@ class Draw:
         scores = self._scores(random, group)
         for name, marginal in self.sample.columns.items():
             table[name] = self._column(name, marginal, table, scores, random.random(rows))
-        table[self.sample.target.column] = self._target(table, random.standard_normal(rows))
+        table[self.sample.target.column] = self._target(table, random)
         for name, marginal in self.sample.columns.items():
             share = self.drift.missing.get(name, marginal.missing)
             table[name][random.random(rows) < share] = None if marginal.category else np.nan
         return table
-
-    def decimals(self, name: str) -> int:
-        """How many decimals a column is written with."""
-        groups, target = self.sample.groups, self.sample.target
-        if name == target.column:
-            return target.decimals
-        return groups.decimals if groups and name in groups.columns else self.sample.columns[name].decimals
 
     def _pearson(self) -> Floats:
         """The scores' correlations that give the declared rank correlations."""
@@ -101,6 +105,9 @@ class Draw:
             values = marginal.lognormal[0] * np.exp(marginal.lognormal[1] * scores[name])
         elif marginal.product:
             values = np.prod([table[part] for part in marginal.product], axis=0)
+        elif marginal.quotient:
+            numerator, denominator = (table[part] for part in marginal.quotient)
+            values = np.divide(numerator, denominator, out=np.full(len(uniform), np.nan), where=denominator != 0)
         else:
             values = np.full(len(uniform), marginal.constant, dtype=np.float64)
         return self._adjusted(name, values, marginal.within, marginal.decimals)
@@ -126,18 +133,33 @@ class Draw:
             result[rows] = _chosen(shares, change, uniform[rows])
         return result
 
-    def _target(self, table: Table, noise: Floats) -> Floats:
-        mechanism = self.sample.target
-        strength = self.drift.effects
-        total = np.full(len(noise), mechanism.base + self.drift.base)
-        for effect in mechanism.effects:
-            total += strength.get(effect.column, 1) * _amount(effect, table)
-        for interaction in mechanism.interactions:
-            product = np.prod([_amount(factor, table) for factor in interaction.factors], axis=0)
-            total += strength.get(interaction.name, 1) * product
-        total += mechanism.noise * noise
+    def _target(self, table: Table, random: np.random.Generator) -> Column:
+        mechanism, rows = self.sample.target, len(table[GROUP])
+        if isinstance(mechanism, ClassMechanism):
+            return self._classes(mechanism, table, random)
+        total = self._sum(mechanism, table) + self.drift.base
+        total += mechanism.noise * random.standard_normal(rows)
         values = np.exp(total) if mechanism.scale == "log" else total
         return self._adjusted(mechanism.column, values, mechanism.within, mechanism.decimals)
+
+    def _classes(self, mechanism: ClassMechanism, table: Table, random: np.random.Generator) -> Column:
+        """One class per row, the highest of its scores after Gumbel noise: a draw in proportion to exp(score / t)."""
+        scores = np.column_stack([self._sum(score, table) for score in mechanism.classes.values()])
+        scores[:, -1] += self.drift.base
+        noise = random.gumbel(size=scores.shape)
+        names = np.array(list(mechanism.classes), dtype=object)
+        return np.asarray(names[np.argmax(scores + mechanism.temperature * noise, axis=1)])
+
+    def _sum(self, score: Score | Mechanism, table: Table) -> Floats:
+        """The base and all effects, as strong as the drift leaves them."""
+        strength = self.drift.effects
+        total = np.full(len(table[GROUP]), score.base, dtype=np.float64)
+        for effect in score.effects:
+            total += strength.get(effect.column, 1) * _amount(effect, table)
+        for interaction in score.interactions:
+            product = np.prod([_amount(factor, table) for factor in interaction.factors], axis=0)
+            total += strength.get(interaction.name, 1) * product
+        return total
 
 
 def nearest_correlation(matrix: Floats) -> Floats:

@@ -75,7 +75,7 @@ def generate(
     left = sample.rows if rows is None else rows
     while left > 0:
         table = draw(random, min(CHUNK, left))
-        written = [_text(table[c.name].tolist(), draw.decimals(c.name)) for c in columns]
+        written = [_text(table[c.name].tolist(), sample.decimals(c.name)) for c in columns]
         yield _lines(zip(*written, strict=True))
         left -= CHUNK
 
@@ -107,15 +107,26 @@ def _check(sample: Sample, columns: tuple[Column, ...]) -> None:
     for column in columns:
         if column.name not in sample.produced:
             raise SpecError(f"the sample does not draw {column.name!r}", action="declare its marginal")
-        marginal = sample.columns.get(column.name)
-        drawn = marginal.categories if marginal else frozenset()
-        allowed = {"boolean": {"true", "false"}, "category": set(column.categories or ())}.get(column.type, set())
-        if drawn - allowed or bool(drawn) != bool(allowed):
-            stray = ", ".join(sorted(drawn - allowed)) or "numbers"
+        drawn = sample.drawn_as_text(column.name)
+        stray = ", ".join(sorted(text for text in drawn if not _fits(column, text)))
+        if not drawn and column.type not in ("number", "integer"):
+            stray = "numbers"
+        elif not drawn and column.type == "integer" and sample.decimals(column.name):
+            stray = "fractions"
+        if stray:
             raise SpecError(
                 f"the sample draws {stray} for the {column.type} column {column.name!r}",
                 action="draw what the spec's columns allow",
             )
+
+
+def _fits(column: Column, text: str) -> bool:
+    """Whether a column may hold a category that is drawn for it."""
+    if column.type == "boolean":
+        return text in ("true", "false")
+    if column.type == "integer":
+        return text.removeprefix("-").isdecimal() and column.allows(int(text))
+    return column.type == "category" and column.allows(text)
 
 
 def _text(values: Sequence[Any], decimals: int) -> list[str]:
