@@ -52,6 +52,10 @@ class Draft:
         """Add a constant tensor of doubles."""
         return self.constant(np.asarray(values, dtype=np.float64))
 
+    def integers(self, values: Any) -> str:
+        """Add a constant tensor of integers: positions, axes and shapes."""
+        return self.constant(np.asarray(values, dtype=np.int64))
+
     def node(self, operator: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
         """Add an operator of one output and return the output's name."""
         # A slash keeps it apart from every column.
@@ -59,14 +63,25 @@ class Draft:
         self._nodes.append(helper.make_node(operator, list(inputs), [output], name=output, domain=domain, **attributes))
         return output
 
-    def finish(self, result: str) -> bytes:
-        """Name the result `prediction`, of shape (rows, 1), and return the graph as bytes.
+    def nodes(self, operator: str, *inputs: str, outputs: int, domain: str = "", **attributes: Any) -> tuple[str, ...]:
+        """Add an operator of several outputs and return their names."""
+        name = f"/{operator}/{len(self._nodes)}"
+        names = [f"{name}/{index}" for index in range(outputs)]
+        self._nodes.append(helper.make_node(operator, list(inputs), names, name=name, domain=domain, **attributes))
+        return tuple(names)
+
+    def finish(self, result: str, columns: int = 1) -> bytes:
+        """Name the result `prediction` and return the graph as bytes.
+
+        Args:
+            result: Name of doubles of shape (rows, columns).
+            columns: One for a number, as many as classes for their probabilities.
 
         Raises:
             ConversionError: What was written is not a valid graph.
         """
         self._nodes.append(helper.make_node("Identity", [result], [OUTPUT], name=OUTPUT))
-        output = helper.make_tensor_value_info(OUTPUT, TensorProto.DOUBLE, ["rows", 1])
+        output = helper.make_tensor_value_info(OUTPUT, TensorProto.DOUBLE, ["rows", columns])
         graph = helper.make_graph(self._nodes, "sluice", self._inputs, [output], self._constants)
         opsets = [helper.make_opsetid(domain, version) for domain, version in OPSETS.items()]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="sluice")

@@ -9,7 +9,9 @@ import numpy as np
 from sluice.adapters.bundles import frame
 from sluice.domain.columns import Column
 from sluice.domain.contract import Golden
+from sluice.domain.errors import DataError
 from sluice.domain.use_case import UseCase
+from sluice.training.families import scores
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +21,9 @@ ROWS = 200
 #: Of these, how many are kept for rows with missing values.
 ROWS_WITH_GAPS = 50
 
+#: A category that no column declares.
+UNSEEN = "a category that was never seen"
+
 
 def write(use_case: UseCase, model: Pipeline, rows: pd.DataFrame) -> Golden:
     """Pick rows and note what the fitted model says of them.
@@ -27,25 +32,41 @@ def write(use_case: UseCase, model: Pipeline, rows: pd.DataFrame) -> Golden:
         use_case: Declares the inputs, and whether the endpoint takes missing values.
         model: The fitted scikit-learn model, which the graph is compared with.
         rows: Raw rows that the model was not fitted on.
+
+    Raises:
+        DataError: None of the rows is one that the endpoint takes.
     """
     instances = choose(use_case, rows)
-    predictions = model.predict(frame(instances, (column.name for column in use_case.inputs)))
-    return Golden(instances=tuple(instances), predictions=tuple(float(p) for p in predictions))
+    if not instances:
+        raise DataError(
+            "no held-out row is complete, and the endpoint refuses missing values",
+            f"validated.{use_case.name}",
+            "set serving.missing to impute, or ingest complete rows",
+        )
+    answers = scores(use_case, model, frame(instances, (column.name for column in use_case.inputs)))
+    outputs = answers.reshape(len(instances), -1).tolist()
+    return Golden(instances=tuple(instances), predictions=tuple(tuple(row) for row in outputs))
 
 
 def choose(use_case: UseCase, rows: pd.DataFrame) -> list[dict[str, float | int | bool | str | None]]:
     """Rows spread over the given ones, some with missing values where the endpoint takes them.
 
-    A nullable column that no picked row lacks is emptied in one of them, so that its imputation is checked.
+    A nullable column that no picked row lacks is emptied in one of them, so that its imputation is checked; and
+    where the endpoint takes unseen categories each category column holds one in one row.
     """
     inputs = use_case.inputs
     gaps = rows.isna().any(axis=1).to_numpy()
     picked = [instance(inputs, rows.iloc[i]) for i in _spread(np.flatnonzero(~gaps), ROWS - ROWS_WITH_GAPS)]
-    if use_case.serving.missing == "reject":
-        return picked
-    picked += [instance(inputs, rows.iloc[i]) for i in _spread(np.flatnonzero(gaps), ROWS_WITH_GAPS)]
-    complete = [column.name for column in inputs if column.nullable and all(p[column.name] is not None for p in picked)]
-    return picked + [{**picked[0], name: None} for name in complete]
+    if use_case.serving.missing == "impute":
+        picked += [instance(inputs, rows.iloc[i]) for i in _spread(np.flatnonzero(gaps), ROWS_WITH_GAPS)]
+    if not picked:
+        return []
+    changed: list[dict[str, str | None]] = []
+    if use_case.serving.missing == "impute":
+        changed += [{c.name: None} for c in inputs if c.nullable and all(p[c.name] is not None for p in picked)]
+    if use_case.features.unseen_category != "reject":
+        changed += [{c.name: UNSEEN} for c in inputs if c.type == "category"]
+    return picked + [{**picked[0], **change} for change in changed]
 
 
 def instance(inputs: tuple[Column, ...], row: pd.Series[Any]) -> dict[str, float | int | bool | str | None]:

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import logging
-import shutil
 import tempfile
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
-from mlflow.exceptions import MlflowException, RestException
-from mlflow.models import Model
+from mlflow.exceptions import RestException
 from mlflow.utils.git_utils import get_git_commit
+from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT
 
-from sluice.adapters.tracking import BUNDLE_PATH, Tracking
-from sluice.domain.contract import BUNDLE_FILES, MANIFEST, Lineage
+from sluice.adapters.tracking import Tracking
+from sluice.domain.contract import Lineage
 from sluice.domain.use_case import UseCase
-from sluice.training import plots
+from sluice.training import artifacts, importance, learning, stages
 from sluice.training.candidate import Candidate
+from sluice.training.provenance import code_sha256
 from sluice.training.search import SearchResult
 from sluice.training.snapshots import Snapshot
 
@@ -38,11 +36,15 @@ class Entry:
 
     Attributes:
         tracking: The server it is written to.
+        experiment_id: Where on the server.
         lineage: Where the model comes from, for its contract.
+        begun: When the fit may have begun.
     """
 
     tracking: Tracking
+    experiment_id: str
     lineage: Lineage
+    begun: datetime
 
     @property
     def run_id(self) -> str:
@@ -50,71 +52,77 @@ class Entry:
         return self.lineage.run_id
 
     def write(self, candidate: Candidate, snapshot: Snapshot, result: SearchResult) -> None:
-        """Log a candidate: parameters, metrics, data set, plots, trials, the bundle and the estimator.
+        """Log a candidate: parameters, metrics, data set, files, and a nested run for each stage and trial.
 
         Args:
             candidate: What was made.
             snapshot: What it was made from.
             result: How it was found.
         """
-        client = self.tracking.client
-        with self.tracking.answers(), tempfile.TemporaryDirectory(prefix="sluice-run-") as folder:
-            client.log_inputs(self.run_id, [_data_set(candidate.use_case, snapshot)])
+        fitted = datetime.now(UTC)
+        use_case, client = candidate.use_case, self.tracking.client
+        parameters = {k: str(v) for k, v in _parameters(use_case, snapshot, result).items()}
+        numbers = _numbers(candidate, result)
+        with self.tracking.answers():
+            now = int(time.time() * 1000)
+            client.log_inputs(self.run_id, [_data_set(use_case, snapshot)])
             client.log_batch(
                 self.run_id,
-                metrics=_metrics(candidate, result),
-                params=[Param(k, str(v)) for k, v in _parameters(candidate.use_case, snapshot, result).items()],
+                metrics=[Metric(name, value, now, 0) for name, value in numbers.items()],
+                params=[Param(name, value) for name, value in parameters.items()],
             )
-            _write_artifacts(Path(folder), candidate, result)
-            client.log_artifacts(self.run_id, folder)
             client.set_tag(self.run_id, "bundle_sha256", candidate.bundle.sha256)
             client.set_tag(self.run_id, "model_sha256", candidate.bundle.model_sha256)
+        parent = stages.Parent(self.tracking, self.experiment_id, self.run_id)
+        stages.write_features(parent, result.findings, min(attempt.begun for attempt in result.attempts))
+        stages.write_search(parent, result)
+        stages.write_fit(parent, self.begun, fitted, _fit(result, use_case), candidate.metrics)
+        curve = learning.measure(candidate, result.choices, result.best)
+        importances = importance.measure(candidate)
+        with tempfile.TemporaryDirectory(prefix="sluice-run-") as folder:
+            artifacts.write(Path(folder), candidate, result, curve, importances)
+            stages.write_evaluation(parent, fitted, curve, importances)
+            with self.tracking.answers():
+                client.log_artifacts(self.run_id, folder)
+        log.info("run %s of experiment %s holds the training", self.run_id, self.experiment_id)
 
 
 @contextmanager
-def begin(tracking: Tracking, use_case: UseCase, snapshot: Snapshot) -> Iterator[Entry]:
+def begin(tracking: Tracking, use_case: UseCase, snapshot: Snapshot, begun: datetime | None = None) -> Iterator[Entry]:
     """A new run that ends as finished when the block ends well, and as failed when it does not.
 
     Args:
         tracking: The MLflow server.
         use_case: Names the experiment.
         snapshot: What is trained on.
+        begun: When the training began, its search included; now where absent.
     """
-    lineage_tags = {"snapshot_id": snapshot.snapshot_id, "spec_sha256": use_case.sha256()}
     commit = get_git_commit(str(Path(__file__)))
-    client = tracking.client
+    code = code_sha256()
+    tags = {
+        "snapshot_id": snapshot.snapshot_id,
+        "spec_sha256": use_case.sha256(),
+        "code_sha256": code,
+        "task": use_case.task,
+        "stage": "training",
+        "mlflow.note.content": f"Trained on {snapshot.note}.",
+    }
+    if commit:
+        tags[MLFLOW_GIT_COMMIT] = commit
     with tracking.answers():
-        run = client.create_run(
-            _experiment(tracking, use_case.name),
-            run_name=f"{use_case.name} {snapshot.snapshot_id}",
-            tags=lineage_tags
-            | {"mlflow.note.content": f"Trained on {snapshot.note}."}
-            | ({"mlflow.source.git.commit": commit} if commit else {}),
+        experiment_id = _experiment(tracking, use_case.name)
+    name = f"{use_case.name} {snapshot.snapshot_id}"
+    with stages.run(tracking, experiment_id, name, tags, begun=begun) as run_id:
+        lineage = Lineage(
+            run_id=run_id,
+            snapshot_id=snapshot.snapshot_id,
+            spec_sha256=use_case.sha256(),
+            test_share=use_case.training.split.test,
+            identity=use_case.identity,
+            git_commit=commit,
+            code_sha256=code,
         )
-    run_id = run.info.run_id
-    lineage = Lineage(
-        run_id=run_id,
-        snapshot_id=snapshot.snapshot_id,
-        spec_sha256=use_case.sha256(),
-        test_share=use_case.training.split.test,
-        identity=use_case.identity,
-        git_commit=commit,
-    )
-    try:
-        yield Entry(tracking, lineage)
-        with tracking.answers():
-            client.set_terminated(run_id, "FINISHED")
-    # Whatever ended the block, also a task that is stopped: the run must not look as if it went on.
-    except BaseException:
-        _fail(tracking, run_id)
-        raise
-
-
-def _fail(tracking: Tracking, run_id: str) -> None:
-    try:
-        tracking.client.set_terminated(run_id, "FAILED")
-    except MlflowException as error:
-        log.warning("run %s could not be marked as failed: %s", run_id, error)
+        yield Entry(tracking, experiment_id, lineage, datetime.now(UTC))
 
 
 def _experiment(tracking: Tracking, name: str) -> str:
@@ -144,28 +152,47 @@ def _data_set(use_case: UseCase, snapshot: Snapshot) -> DatasetInput:
     return DatasetInput(data, [InputTag("mlflow.data.context", "training")])
 
 
-def _metrics(candidate: Candidate, result: SearchResult) -> list[Metric]:
+def _numbers(candidate: Candidate, result: SearchResult) -> dict[str, float]:
+    contract = candidate.bundle.contract
     numbers = {
         f"cv_{result.metric}_mean": result.best.mean,
         f"cv_{result.metric}_std": result.best.deviation,
         "search_seconds": sum(attempt.seconds for attempt in result.attempts),
+        "trials_pruned": float(sum(attempt.state == "pruned" for attempt in result.attempts)),
         **candidate.metrics,
     }
-    interval = candidate.bundle.contract.interval
-    if interval is not None:
-        numbers |= {"interval_half_width": interval.half_width, "interval_coverage": interval.coverage}
-    now = int(time.time() * 1000)
-    return [Metric(name, value, now, 0) for name, value in numbers.items()]
+    if contract.interval is not None:
+        numbers["interval_half_width"] = contract.interval.half_width
+        numbers["interval_coverage"] = contract.interval.coverage
+    if contract.prediction_set is not None:
+        numbers["set_threshold"] = contract.prediction_set.threshold
+        numbers["set_coverage"] = contract.prediction_set.coverage
+        numbers["set_mean_size"] = contract.prediction_set.mean_size
+    return numbers
+
+
+def _fit(result: SearchResult, use_case: UseCase) -> dict[str, str]:
+    """What the best was fitted with."""
+    values: dict[str, object] = {
+        "family": result.best.family,
+        **result.best.parameters,
+        "impute": result.choices.impute,
+        **{f"clusters_{name}": count for name, count in result.choices.clusters.items()},
+        "target_transform": use_case.training.target_transform,
+        "calibrate": use_case.training.calibrate,
+        "seed": use_case.training.seed,
+    }
+    return {name: str(value) for name, value in values.items()}
 
 
 def _parameters(use_case: UseCase, snapshot: Snapshot, result: SearchResult) -> dict[str, object]:
     return {
-        "family": result.best.family,
-        **result.best.parameters,
-        "seed": use_case.training.seed,
+        **_fit(result, use_case),
+        "metric": result.metric,
         "folds": use_case.training.folds,
+        "pruner": use_case.training.pruner,
         "trials": len(result.attempts),
-        "target_transform": use_case.training.target_transform,
+        "best_trial": result.best.number,
         "study": result.study,
         "snapshot_id": snapshot.snapshot_id,
         "spec_sha256": use_case.sha256(),
@@ -173,53 +200,3 @@ def _parameters(use_case: UseCase, snapshot: Snapshot, result: SearchResult) -> 
         "calibration_rows": snapshot.calibration_rows,
         "test_rows": snapshot.test_rows,
     }
-
-
-def _write_artifacts(folder: Path, candidate: Candidate, result: SearchResult) -> None:
-    _write_model(folder / BUNDLE_PATH, candidate)
-    _write_estimator(folder / "model.skops", candidate)
-    best = {"family": result.best.family, "parameters": result.best.parameters}
-    (folder / "best_params.json").write_text(json.dumps(best, indent=2) + "\n", encoding="utf-8")
-    (folder / "use_case.json").write_text(candidate.use_case.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    _write_trials(folder / "trials.csv", result)
-    drawn = folder / "plots"
-    drawn.mkdir()
-    for name, figure in plots.draw(candidate, result):
-        figure.savefig(drawn / f"{name}.png")
-
-
-def _write_estimator(path: Path, candidate: Candidate) -> None:
-    """The fitted pipeline for analysis; nothing that serves reads it."""
-    with warnings.catch_warnings():
-        # Imported here: skops looks every function of scipy up in every loaded module, and Airflow's have
-        # a thousand deprecated names, each a warning that is logged.
-        warnings.simplefilter("ignore")
-        import skops.io
-    skops.io.dump(candidate.model, path)
-
-
-def _write_model(folder: Path, candidate: Candidate) -> None:
-    """The bundle as a folder that MLflow's ONNX flavour loads."""
-    folder.mkdir()
-    for name in (*BUNDLE_FILES, MANIFEST):
-        shutil.copyfile(candidate.bundle.folder / name, folder / name)
-    # Not by `mlflow.onnx.save_model`: it may rewrite the graph, and imports every other flavour's code.
-    model = Model()
-    model.add_flavor(
-        "onnx",
-        onnx_version=version("onnx"),
-        data="model.onnx",
-        providers=["CPUExecutionProvider"],
-        onnx_session_options=None,
-        code=None,
-    )
-    model.save(str(folder / "MLmodel"))
-
-
-def _write_trials(path: Path, result: SearchResult) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(["number", "family", "mean", "std", "pruned", "seconds", "scores", "parameters"])
-        for a in result.attempts:
-            scores, parameters = json.dumps(a.scores), json.dumps(a.parameters)
-            table.writerow([a.number, a.family, a.mean, a.deviation, a.pruned, round(a.seconds, 3), scores, parameters])

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
+from sluice.domain.measures import Task
 from sluice.domain.search import Family, Span, Values
-from sluice.training.families import FAMILIES
+from sluice.training import families
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
@@ -18,11 +19,11 @@ Proposal = dict[str, int | float | str]
 TRIES_PER_FAMILY = 3
 
 
-def starts(space: Space) -> list[Proposal]:
+def starts(space: Space, task: Task) -> list[Proposal]:
     """The first proposals: every family in turn, once where it usually does well, then where the sampler likes."""
     usual: list[Proposal] = []
     for family in sorted(space):
-        start = FAMILIES[family].start
+        start = families.start(family, task)
         fixed = {
             f"{family}.{name}": _nearest(start[name], values)
             for name, values in space[family].items()

@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Literal, cast
 
 import numpy as np
 import optuna
-import sqlalchemy
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, TrialState
 from threadpoolctl import threadpool_limits
 
-from sluice.adapters.metrics import METRICS
-from sluice.domain.errors import DataError, StateError, TransientError
+from sluice.domain.errors import DataError
 from sluice.domain.search import Family
 from sluice.domain.use_case import UseCase
-from sluice.training import families, folds, proposals
+from sluice.training import proposals, studies
+from sluice.training.choices import Choices, Findings
+from sluice.training.objective import Objective
 from sluice.training.snapshots import Part
+from sluice.training.studies import FINISHED, Study
 
 log = logging.getLogger(__name__)
 
-#: The score of a proposal whose answers overflow; finite, because means and deviations are taken of it.
-_HOPELESS = 1e150
-
-_FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
+#: Seconds between two looks at whether the trials of other workers are finished.
+_PATIENCE = 0.5
 
 
 @dataclass(frozen=True)
@@ -40,9 +38,11 @@ class Attempt:
         number: Its number in the study.
         family: Which estimator.
         parameters: Its hyper-parameters.
-        scores: The metric on each fold that was scored, in the target's unit.
-        seconds: How long it took.
-        pruned: Whether it was given up before its last fold.
+        scores: The metric on each fold that was scored, in order; an error in the target's unit.
+        seconds: How long the folds took.
+        begun: When it was begun, in UTC.
+        finished: When it was finished, in UTC.
+        state: `pruned` where it was given up before its last fold.
     """
 
     number: int
@@ -50,7 +50,14 @@ class Attempt:
     parameters: dict[str, int | float | str]
     scores: tuple[float, ...]
     seconds: float
-    pruned: bool
+    begun: datetime
+    finished: datetime
+    state: Literal["complete", "pruned"]
+
+    @property
+    def pruned(self) -> bool:
+        """Whether it was given up before its last fold."""
+        return self.state == "pruned"
 
     @property
     def mean(self) -> float:
@@ -69,221 +76,146 @@ class SearchResult:
 
     Attributes:
         study: Its name in the storage.
-        metric: What was minimised.
-        best: The complete attempt with the lowest mean.
+        metric: What was improved.
+        best: The complete attempt with the best mean.
         attempts: Every finished one, in the order they were begun.
+        findings: What the train rows decided before the search, and why.
     """
 
     study: str
     metric: str
     best: Attempt
     attempts: tuple[Attempt, ...]
+    findings: Findings
+
+    @property
+    def choices(self) -> Choices:
+        """What the train rows decided about the features; every attempt was made with it."""
+        return self.findings.choices
 
 
-@contextmanager
-def storage(dsn: str, heartbeat: int = 5, grace: int = 30) -> Iterator[optuna.storages.RDBStorage]:
-    """The database that studies live in, open while the block runs.
-
-    A trial whose process died is failed once its heartbeat is `grace` seconds old, and its hyper-parameters
-    are tried again.
+def open_study(use_case: UseCase, snapshot_id: str, database: BaseStorage, findings: Findings) -> Study:
+    """Make the study of a use case on a snapshot, or find it as it is.
 
     Args:
-        dsn: `postgresql://user:password@host:port/database`.
-        heartbeat: Seconds between two signs of life of a running trial.
-        grace: Seconds without one after which its process counts as dead.
-
-    Raises:
-        TransientError: The database does not answer.
+        use_case: Declares the metric, and with it the direction.
+        snapshot_id: Names the rows.
+        database: Where studies live; see `studies.storage`.
+        findings: What the train rows decided; kept in the study, for every worker and for the final fit. A study
+            that is there already keeps its own.
     """
-    # SQLAlchemy takes a bare `postgresql` for another driver than the one that is installed.
-    url = sqlalchemy.make_url(dsn).set(drivername="postgresql+psycopg2")
-    database = _open(url, heartbeat, grace)
-    try:
-        yield database
-    finally:
-        database.remove_session()
-        database.engine.dispose()
+    _quiet()
+    return studies.create(use_case, snapshot_id, database, findings)
 
 
-def _open(url: sqlalchemy.URL, heartbeat: int, grace: int) -> optuna.storages.RDBStorage:
-    with warnings.catch_warnings():
-        # The heartbeat is what makes a killed search resumable; Optuna has called it experimental since 2.8.
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        try:
-            return optuna.storages.RDBStorage(
-                url.render_as_string(hide_password=False),
-                engine_kwargs={"pool_pre_ping": True},
-                heartbeat_interval=heartbeat,
-                grace_period=grace,
-                heartbeat_stale_trial_callback=optuna.storages.RetryHeartbeatStaleTrialCallback(),
-            )
-        # Two first searches at once may also both try to make the tables; the loser finds them on its retry.
-        except sqlalchemy.exc.DBAPIError as error:
-            place = url.render_as_string(hide_password=True)
-            raise TransientError(f"the study database does not answer: {error.orig}", place, "start it") from error
+def run(use_case: UseCase, train: Part, study: Study, trials: int | None = None) -> SearchResult:
+    """Draw and score trials until the study's budget of finished ones is spent or the time is over.
 
-
-def study_name(use_case: UseCase, snapshot_id: str) -> str:
-    """The study of one use case, as its spec says now, on one snapshot."""
-    return f"{use_case.name}:{snapshot_id}:{use_case.sha256()[:12]}"
-
-
-def run(
-    use_case: UseCase,
-    train: Part,
-    snapshot_id: str,
-    database: optuna.storages.BaseStorage,
-    trials: int | None = None,
-) -> SearchResult:
-    """Search until the budget of finished trials is spent or the time is over.
-
-    A search that was killed goes on where it was: finished trials are never repeated, and a trial's proposal
-    follows from the seed and the trials before it, so that a resumed search finds what an undisturbed one
-    would.
+    Any number of workers may run this on one study at once, each in its own process: they draw in turns, never
+    finish more trials than the budget, and end together, because the proposal of a worker that dies is tried by
+    another. Finished trials are never repeated. With one worker, a trial's proposal follows from the seed and the
+    trials before it, so that a resumed search finds what an undisturbed one would.
 
     Args:
         use_case: Declares the families, their spaces, the folds and the budget.
         train: The rows to fit and score on.
-        snapshot_id: Names the rows.
-        database: Where the study lives; see `storage`.
+        study: Of this use case on these rows.
         trials: A budget other than the spec's.
 
     Raises:
-        DataError: The time was over before any trial was complete.
+        DataError: The time was over before any trial was complete, or the metric cannot be told.
+        TransientError: The database does not answer.
     """
+    _quiet()
     training = use_case.training
     budget = trials or training.trials
-    starts = proposals.starts(training.families)
-    # Optuna's own lines would say the same twice.
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(
-        study_name=study_name(use_case, snapshot_id),
-        storage=database,
-        direction="minimize",
-        load_if_exists=True,
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=len(starts)),
-    )
-    objective = _Objective(use_case, train, folds.divide(train, training.folds, training.seed))
     deadline = time.monotonic() + training.time_limit_minutes * 60
-    log.info("study %s: %d of %d trials are finished", study.study_name, _finished(study), budget)
+    log.info("study %s: %d of %d trials are finished", study.name, study.finished, budget)
     # One thread: results do not depend on the machine's cores, and parallel workers do not fight over them.
     with threadpool_limits(limits=1):
-        while _finished(study) < budget and time.monotonic() < deadline:
-            _fail_stale(study)
-            _enqueue_start(study, starts)
-            study.sampler = optuna.samplers.TPESampler(seed=training.seed + _begun(study), n_startup_trials=len(starts))
-            study.optimize(objective, n_trials=1, callbacks=[_Progress(training.metric, budget)])
-    if _finished(study) < budget:
+        worker = _Worker(use_case, train, study, budget)
+        while time.monotonic() < deadline and worker.work():
+            pass
+    if study.finished < budget:
         log.warning("the time limit of %g minutes ended the search", training.time_limit_minutes)
-    return _result(study, training.metric)
+    return _result(study, use_case)
 
 
-def read(use_case: UseCase, snapshot_id: str, database: optuna.storages.BaseStorage) -> SearchResult:
+def read(use_case: UseCase, snapshot_id: str, database: BaseStorage) -> SearchResult:
     """The result of a search that was run before.
 
     Raises:
         StateError: There was none.
         DataError: None of its trials is complete.
     """
-    name = study_name(use_case, snapshot_id)
-    try:
-        study = optuna.load_study(study_name=name, storage=database)
-    except KeyError as error:
-        raise StateError(f"there is no study {name!r}", "the study database", "search first") from error
-    return _result(study, use_case.training.metric)
+    return _result(studies.get(use_case, snapshot_id, database), use_case)
 
 
-class _Objective:
-    """Cross-validates one proposal."""
+class _Worker:
+    """One of those that draw from a study."""
 
-    def __init__(self, use_case: UseCase, train: Part, parts: tuple[folds.Fold, ...]) -> None:
+    def __init__(self, use_case: UseCase, train: Part, study: Study, budget: int) -> None:
         self._use_case = use_case
-        self._train = train
-        self._parts = parts
-
-    def __call__(self, trial: Trial) -> float:
-        begun = time.monotonic()
-        training = self._use_case.training
-        family, parameters = proposals.propose(trial, training.families)
-        trial.set_user_attr("family", family)
-        trial.set_user_attr("parameters", parameters)
-        scores: list[float] = []
-        for step, part in enumerate(self._parts):
-            scores.append(self._score(family, parameters, part))
-            trial.report(float(np.mean(scores)), step)
-            trial.set_user_attr("scores", scores)
-            trial.set_user_attr("seconds", time.monotonic() - begun)
-            if step + 1 < len(self._parts) and trial.should_prune():
-                raise optuna.TrialPruned
-        return float(np.mean(scores))
-
-    def _score(self, family: Family, parameters: families.Parameters, part: folds.Fold) -> float:
-        model = families.regressor(self._use_case, family, parameters)
-        inputs, target = self._train.inputs, self._train.target
-        model.fit(inputs.iloc[part.fit], target[part.fit])
-        with np.errstate(over="ignore"):
-            predicted = model.predict(inputs.iloc[part.score])
-            score = METRICS[self._use_case.training.metric](target[part.score], predicted)
-        return score if math.isfinite(score) else _HOPELESS
-
-
-class _Progress:
-    """Says after each trial how far the search is."""
-
-    def __init__(self, metric: str, budget: int) -> None:
-        self._metric = metric
+        self._study = study
         self._budget = budget
+        self._starts = proposals.starts(use_case.training.families, use_case.task)
+        self._turn = ExitStack()
+        self._objective = Objective(use_case, train, study.findings.choices, drawn=self._turn.close)
 
-    def __call__(self, study: optuna.Study, trial: FrozenTrial) -> None:
+    def work(self) -> bool:
+        """Draw and score one trial, or wait a moment for those of others; False where there is nothing left."""
+        with self._turn:
+            self._turn.enter_context(self._study.turn())
+            place = self._study.next_place(self._budget, self._starts)
+            if place is not None:
+                self._score(place)
+                return True
+            others = bool(self._study.trials(TrialState.RUNNING))
+        if others:
+            time.sleep(_PATIENCE)
+        return others
+
+    def _score(self, place: int) -> None:
+        record, training = self._study.record, self._use_case.training
+        record.sampler = optuna.samplers.TPESampler(seed=training.seed + place, n_startup_trials=len(self._starts))
+        # Hyperband is made anew, because one that has pruned shows the sampler other trials than one that has not.
+        record.pruner = studies.pruner(self._use_case)
+        record.optimize(self._objective, n_trials=1, callbacks=[self._progress])
+
+    def _progress(self, record: optuna.Study, trial: FrozenTrial) -> None:
         attempt = _attempt(trial)
+        complete = self._study.trials(TrialState.COMPLETE)
         log.info(
-            "trial %d/%d: %s %s %.6g%s in %.1f s; best %.6g",
-            _finished(study),
+            "trial %d/%d: %s %s %.6g%s in %.1f s; best %s",
+            self._study.finished,
             self._budget,
             attempt.family,
-            self._metric,
+            self._use_case.search_metric,
             attempt.mean,
             f" after {len(attempt.scores)} folds, given up" if attempt.pruned else f" ± {attempt.deviation:.3g}",
             attempt.seconds,
-            study.best_value,
+            f"{record.best_value:.6g}" if complete else "none yet",
         )
 
 
-def _enqueue_start(study: optuna.Study, starts: list[proposals.Proposal]) -> None:
-    """Queue the next of the first proposals, unless one that died waits to be tried again."""
-    begun = _begun(study)
-    if begun < len(starts) and not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
-        study.enqueue_trial(starts[begun])
+def _quiet() -> None:
+    # Optuna's own lines would say the same twice.
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
-def _fail_stale(study: optuna.Study) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        optuna.storages.fail_stale_trials(study)
-
-
-def _finished(study: optuna.Study) -> int:
-    return len(study.get_trials(deepcopy=False, states=_FINISHED))
-
-
-def _begun(study: optuna.Study) -> int:
-    """Trials begun and not failed; a trial that died does not shift the proposals after it."""
-    return len(study.get_trials(deepcopy=False, states=(*_FINISHED, TrialState.RUNNING)))
-
-
-def _result(study: optuna.Study, metric: str) -> SearchResult:
-    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    if not complete:
+def _result(study: Study, use_case: UseCase) -> SearchResult:
+    if not study.trials(TrialState.COMPLETE):
         raise DataError(
             "no trial was complete when the time was over",
-            study.study_name,
+            study.name,
             "raise training.time_limit_minutes or narrow the search space",
         )
     return SearchResult(
-        study=study.study_name,
-        metric=metric,
-        best=_attempt(study.best_trial),
-        attempts=tuple(_attempt(trial) for trial in study.get_trials(deepcopy=False, states=_FINISHED)),
+        study=study.name,
+        metric=use_case.search_metric,
+        best=_attempt(study.record.best_trial),
+        attempts=tuple(_attempt(trial) for trial in study.trials(*FINISHED)),
+        findings=study.findings,
     )
 
 
@@ -295,5 +227,12 @@ def _attempt(trial: FrozenTrial) -> Attempt:
         parameters=known["parameters"],
         scores=tuple(known["scores"]),
         seconds=known["seconds"],
-        pruned=trial.state == TrialState.PRUNED,
+        begun=_utc(trial.datetime_start),
+        finished=_utc(trial.datetime_complete),
+        state="pruned" if trial.state == TrialState.PRUNED else "complete",
     )
+
+
+def _utc(local: datetime | None) -> datetime:
+    # Optuna writes the machine's local time, without its zone.
+    return cast("datetime", local).astimezone(UTC)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 from psycopg2 import sql
 
+from sluice.adapters import targets
 from sluice.adapters.objects import ObjectStore
 from sluice.adapters.warehouse import Warehouse
 from sluice.domain.errors import DataError, StateError
@@ -75,7 +76,7 @@ class Part:
 
     Attributes:
         inputs: Raw, one column per input of the use case.
-        target: Shape (rows,), in the target's unit.
+        target: Shape (rows,), in the target's unit; a class as its position in `use_case.classes`.
         identity: Shape (rows,), hash of what makes two rows the same thing.
     """
 
@@ -104,7 +105,7 @@ class Rows:
             rows = frame[frame["_part"] == name]
             return Part(
                 rows[names].reset_index(drop=True),
-                rows[use_case.target].to_numpy(dtype=np.float64),
+                targets.encode(use_case, rows[use_case.target]),
                 rows["_identity"].to_numpy(dtype=object),
             )
 
@@ -168,14 +169,20 @@ def load(store: ObjectStore, snapshot: Snapshot, use_case: UseCase) -> Rows:
     """Read a snapshot's rows.
 
     Raises:
-        StateError: The file is missing, or not the one the ledger speaks of.
+        StateError: The file is missing, is not the one the ledger speaks of, or lacks a column of the spec.
     """
     import pyarrow.parquet as pq
 
     content = store.read_bytes(snapshot.key)
     if hashlib.sha256(content).hexdigest() != snapshot.sha256:
         raise StateError("the snapshot's file was altered", snapshot.uri, "restore it, or take a new one")
-    return Rows.of(use_case, pq.read_table(io.BytesIO(content)).to_pandas())
+    table = pq.read_table(io.BytesIO(content))
+    for column in (*use_case.inputs, use_case.target_column):
+        if column.name not in table.column_names:
+            raise StateError(
+                f"the snapshot lacks the column {column.name!r}, which the spec has now", snapshot.uri, "take a new one"
+            )
+    return Rows.of(use_case, table.to_pandas())
 
 
 def _read(warehouse: Warehouse, use_case: UseCase) -> tuple[pa.Table, int]:

@@ -1,24 +1,37 @@
-"""Trees: gradient boosting written as one TreeEnsemble operator in double precision."""
+"""Trees: decision trees of any library as parallel arrays, and the one ONNX operator that answers for many."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from onnx import numpy_helper
 
-from sluice.domain.errors import ConversionError
 from sluice.training.draft import Draft
 
 Array = np.ndarray[tuple[int], np.dtype[Any]]
 
 _BRANCH_LEQ = 0
+_SUM = 1
+_NO_TRANSFORM = 0
 
 
 @dataclass(frozen=True)
 class Nodes:
-    """The nodes of some trees, as parallel arrays; a child counts inner nodes or leaves, as its flag says."""
+    """The nodes of a tree, as parallel arrays; the root is the first inner node.
+
+    Attributes:
+        feature: Position of the feature that each inner node looks at.
+        threshold: A row goes left where its value is at most this.
+        missing_left: Whether a row without the value goes left, 1 or 0.
+        left: Number of the inner node, or of the leaf, on the left.
+        left_is_leaf: Which of the two it is, 1 for a leaf.
+        right: As `left`.
+        right_is_leaf: As `left_is_leaf`.
+        weights: What each leaf answers.
+    """
 
     feature: Array
     threshold: Array
@@ -30,34 +43,73 @@ class Nodes:
     weights: Array
 
 
-def boosting(draft: Draft, model: Any, matrix: str) -> str:
-    """Write a fitted HistGradientBoostingRegressor.
+def constant(weights: Array) -> Nodes:
+    """A tree without a split.
 
-    A comparison in double precision sends every row the way scikit-learn sends it, also a row that lies on a
-    threshold or one step beside it.
+    The operator knows none: a split whose sides end in the same leaf stands for it.
+    """
+    one = np.ones(1, dtype=np.int64)
+    zero = np.zeros(1, dtype=np.int64)
+    return Nodes(zero, np.zeros(1), zero, zero, one, zero, one, weights.astype(np.float64))
+
+
+def grown(
+    leaf: Array, feature: Array, threshold: Array, missing_left: Array, left: Array, right: Array, weights: Array
+) -> Nodes:
+    """A tree whose inner nodes and leaves are numbered together, the root first.
+
+    Args:
+        leaf: Which nodes are leaves.
+        feature: As in `Nodes`, of every node; what a leaf has there is not read.
+        threshold: Likewise.
+        missing_left: Likewise.
+        left: Number of the node on the left, likewise.
+        right: Number of the node on the right, likewise.
+        weights: What each node answers; what an inner node has there is not read.
+    """
+    inner = ~leaf
+    if not inner.any():
+        return constant(weights)
+    number = np.where(leaf, np.cumsum(leaf), np.cumsum(inner)) - 1
+    lefts = left[inner].astype(np.int64)
+    rights = right[inner].astype(np.int64)
+    return Nodes(
+        feature=feature[inner].astype(np.int64),
+        threshold=threshold[inner].astype(np.float64),
+        missing_left=missing_left[inner].astype(np.int64),
+        left=number[lefts],
+        left_is_leaf=leaf[lefts].astype(np.int64),
+        right=number[rights],
+        right_is_leaf=leaf[rights].astype(np.int64),
+        weights=weights[leaf].astype(np.float64),
+    )
+
+
+def total(draft: Draft, matrix: str, targets: Sequence[Sequence[Nodes]]) -> str:
+    """Write trees whose answers are added up, in double precision.
+
+    A comparison in double precision sends every row the way the library does, also a row that lies on a threshold
+    or one step beside it.
 
     Args:
         draft: The graph.
-        model: The fitted estimator.
-        matrix: Name of the doubles it sees, shape (rows, features).
+        matrix: Name of the doubles that the trees look at, shape (rows, features).
+        targets: The trees of each column of the answer; at least one each.
 
     Returns:
-        Name of the predictions, shape (rows, 1).
-
-    Raises:
-        ConversionError: The loss answers in another unit than the target's, or a split is on categories.
+        Name of the sums, shape (rows, targets).
     """
-    if model.loss != "squared_error":
-        raise ConversionError(f"boosting with the loss {model.loss!r} has no writer", action="use squared_error")
-    trees = [inner_and_leaves(predictor.nodes) for (predictor,) in model._predictors]  # noqa: SLF001 - no public door
+    trees = [tree for target in targets for tree in target]
+    leaves = [len(tree.weights) for tree in trees]
+    position = np.repeat(np.arange(len(targets)), [len(target) for target in targets])
     nodes, roots = _joined(trees)
-    total = draft.node(
+    return draft.node(
         "TreeEnsemble",
         matrix,
         domain="ai.onnx.ml",
-        n_targets=1,
-        aggregate_function=1,
-        post_transform=0,
+        n_targets=len(targets),
+        aggregate_function=_SUM,
+        post_transform=_NO_TRANSFORM,
         tree_roots=roots,
         nodes_featureids=nodes.feature.tolist(),
         nodes_splits=numpy_helper.from_array(nodes.threshold),
@@ -67,39 +119,8 @@ def boosting(draft: Draft, model: Any, matrix: str) -> str:
         nodes_trueleafs=nodes.left_is_leaf.tolist(),
         nodes_falsenodeids=nodes.right.tolist(),
         nodes_falseleafs=nodes.right_is_leaf.tolist(),
-        leaf_targetids=[0] * len(nodes.weights),
+        leaf_targetids=np.repeat(position, leaves).tolist(),
         leaf_weights=numpy_helper.from_array(nodes.weights),
-    )
-    return draft.node("Add", total, draft.doubles(model._baseline_prediction.reshape(1, 1)))  # noqa: SLF001 - as above
-
-
-def inner_and_leaves(records: Any) -> Nodes:
-    """One tree of scikit-learn's node records, its inner nodes and its leaves numbered apart.
-
-    Raises:
-        ConversionError: A split is on native categories.
-    """
-    leaf = records["is_leaf"].astype(bool)
-    inner = ~leaf
-    if records["is_categorical"][inner].any():
-        raise ConversionError("a split on native categories has no writer", action="encode the categories one-hot")
-    if not inner.any():
-        # The operator has no tree without a split: one whose sides end in the same leaf stands for it.
-        one = np.ones(1, dtype=np.int64)
-        zero = np.zeros(1, dtype=np.int64)
-        return Nodes(zero, np.zeros(1), zero, zero, one, zero, one, records["value"].astype(np.float64))
-    number = np.where(leaf, np.cumsum(leaf), np.cumsum(inner)) - 1
-    left = records["left"][inner].astype(np.int64)
-    right = records["right"][inner].astype(np.int64)
-    return Nodes(
-        feature=records["feature_idx"][inner].astype(np.int64),
-        threshold=records["num_threshold"][inner].astype(np.float64),
-        missing_left=records["missing_go_to_left"][inner].astype(np.int64),
-        left=number[left],
-        left_is_leaf=leaf[left].astype(np.int64),
-        right=number[right],
-        right_is_leaf=leaf[right].astype(np.int64),
-        weights=records["value"][leaf].astype(np.float64),
     )
 
 

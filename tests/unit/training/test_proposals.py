@@ -17,7 +17,7 @@ SPACE: Space = {
 
 
 def test_every_family_begins_where_it_usually_does_well_as_far_as_its_space_allows() -> None:
-    boosting, ridge, *others = starts(SPACE)
+    boosting, ridge, *others = starts(SPACE, "regression")
     assert ridge == {"family": "ridge", "ridge.alpha": 5.0}
     assert boosting == {
         "family": "hist_gradient_boosting",
@@ -39,3 +39,9 @@ def test_whole_spans_give_whole_numbers_and_fixed_values_are_kept() -> None:
         assert 0.01 <= float(parameters["learning_rate"]) <= 0.05
         assert parameters["max_leaf_nodes"] in (7, 15)
         assert parameters["min_samples_leaf"] == 3
+
+
+def test_a_family_that_does_well_elsewhere_with_classes_begins_there() -> None:
+    space: Space = {"hist_gradient_boosting": {"max_iter": Span(low=10, high=1000)}}
+    number, classes = (starts(space, task)[0]["hist_gradient_boosting.max_iter"] for task in ("regression", "binary"))
+    assert (number, classes) == (300, 150)

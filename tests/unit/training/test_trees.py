@@ -1,90 +1,67 @@
-"""Boosting as a graph, compared with scikit-learn where the two could part: on and beside the thresholds."""
+"""Trees made by hand, asked by the operator that answers for all of them."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-import pytest
-from sklearn.ensemble import HistGradientBoostingRegressor
 
 from sluice.adapters.bundles import Graph
-from sluice.domain.errors import ConversionError
 from sluice.training import trees
 from sluice.training.draft import Draft
+from sluice.training.trees import Nodes
 
-NAMES = ["a", "b", "c"]
+
+def stump(feature: int, threshold: float, left: float, right: float, missing_left: int = 0) -> Nodes:
+    """Answers `left` where the feature is at most the threshold, else `right`."""
+    return trees.grown(
+        leaf=np.array([False, True, True]),
+        feature=np.array([feature, -2, -2]),
+        threshold=np.array([threshold, -2, -2]),
+        missing_left=np.array([missing_left, 0, 0]),
+        left=np.array([1, -1, -1]),
+        right=np.array([2, -1, -1]),
+        weights=np.array([np.nan, left, right]),
+    )
 
 
-def drawn(model: HistGradientBoostingRegressor) -> Graph:
+def answers(targets: list[list[Nodes]], rows: list[list[float]]) -> np.ndarray:
     draft = Draft()
-    matrix = draft.node("Concat", *[draft.input(name, "double") for name in NAMES], axis=1)
-    return Graph(draft.finish(trees.boosting(draft, model, matrix)))
+    matrix = draft.node("Concat", *[draft.input(name, "double") for name in "ab"], axis=1)
+    written = Graph(draft.finish(trees.total(draft, matrix, targets), len(targets)))
+    return written.predict(pd.DataFrame(rows, columns=list("ab")))
 
 
-def learnable(count: int = 600, gaps: float = 0.2) -> tuple[np.ndarray, np.ndarray]:
-    draw = np.random.default_rng(1)
-    inputs = draw.normal(0, 1e3, (count, 3))
-    target = np.sin(inputs[:, 0] / 500) * 100 + inputs[:, 1] / 10
-    inputs[draw.random(inputs.shape) < gaps] = np.nan
-    return inputs, target + 50 * np.isnan(inputs[:, 2])
+def test_the_answers_of_all_trees_are_added_up() -> None:
+    said = answers([[stump(0, 1.5, 10, 20), stump(1, 0.0, 1, 2)]], [[1.5, 0.0], [1.6, 0.0], [1.5, 0.1], [1.6, 0.1]])
+    np.testing.assert_array_equal(said, [11, 21, 12, 22])
 
 
-def thresholds(model: HistGradientBoostingRegressor) -> dict[int, np.ndarray]:
-    nodes = np.concatenate([predictor.nodes for (predictor,) in model._predictors])  # noqa: SLF001 - no public door
-    inner = nodes[nodes["is_leaf"] == 0]
-    return {f: np.unique(inner["num_threshold"][inner["feature_idx"] == f]) for f in range(3)}
+def test_each_target_has_its_own_trees() -> None:
+    targets = [[stump(0, 0, 1, 2)], [stump(1, 0, 3, 4), stump(1, 1, 10, 20)], [trees.constant(np.array([7.0]))]]
+    np.testing.assert_array_equal(answers(targets, [[0, 0], [1, 2]]), [[1, 13, 7], [2, 24, 7]])
 
 
-def agree(model: HistGradientBoostingRegressor, inputs: np.ndarray) -> None:
-    answers = drawn(model).predict(pd.DataFrame(inputs, columns=NAMES))
-    np.testing.assert_allclose(answers, model.predict(inputs), rtol=1e-12, atol=1e-9)
+def test_a_missing_value_goes_where_the_node_says() -> None:
+    said = answers([[stump(0, 0, 1, 2, missing_left=1), stump(1, 0, 10, 20, missing_left=0)]], [[np.nan, np.nan]])
+    np.testing.assert_array_equal(said, [21])
 
 
-def test_rows_on_a_threshold_and_one_step_beside_it_go_the_same_way() -> None:
-    inputs, target = learnable()
-    model = HistGradientBoostingRegressor(max_iter=40, early_stopping=False).fit(inputs, target)
-    edges = []
-    for feature, values in thresholds(model).items():
-        finite = values[np.isfinite(values)]
-        for value in (finite, np.nextafter(finite, -np.inf), np.nextafter(finite, np.inf)):
-            for other in (np.nan, 0.0, 250.0):
-                rows = np.full((len(value), 3), other)
-                rows[:, feature] = value
-                edges.append(rows)
-    edge_rows = np.concatenate(edges)
-    assert len(edge_rows) > 1000
-    agree(model, edge_rows)
+def test_a_deep_tree_keeps_its_leaves_apart() -> None:
+    # The root parts at 0, its right side at 10, and that side's left at 5.
+    deep = trees.grown(
+        leaf=np.array([False, True, False, False, True, True, True]),
+        feature=np.zeros(7),
+        threshold=np.array([0.0, 0, 10, 5, 0, 0, 0]),
+        missing_left=np.zeros(7),
+        left=np.array([1, 0, 3, 5, 0, 0, 0]),
+        right=np.array([2, 0, 4, 6, 0, 0, 0]),
+        weights=np.array([0.0, 1, 0, 0, 4, 2, 3]),
+    )
+    said = answers([[stump(0, 0, 0, 0), deep]], [[x, 0.0] for x in (-1, 3, 7, 11)])
+    np.testing.assert_array_equal(said, [1, 2, 3, 4])
 
 
-def test_missing_values_and_extremes_go_the_same_way() -> None:
-    inputs, target = learnable()
-    model = HistGradientBoostingRegressor(max_iter=40, early_stopping=False).fit(inputs, target)
-    odd = [np.nan, 0.0, -0.0, 1.7e308, -1.7e308, 5e-324, -5e-324]
-    agree(model, np.array([[x, y, z] for x in odd for y in odd for z in odd]))
-    agree(model, inputs)
-
-
-def test_a_tree_without_a_split_adds_its_one_value() -> None:
-    inputs, _ = learnable(60)
-    model = HistGradientBoostingRegressor(max_iter=3, early_stopping=False).fit(inputs, np.full(60, 7.25))
-    agree(model, inputs)
-
-
-def test_depth_and_binning_limits_change_nothing() -> None:
-    inputs, target = learnable()
-    agree(HistGradientBoostingRegressor(max_iter=20, max_depth=1, max_bins=5).fit(inputs, target), inputs)
-
-
-def test_a_split_on_native_categories_is_refused() -> None:
-    inputs = np.column_stack([np.tile(np.arange(6.0), 50), np.zeros(300), np.zeros(300)])
-    target = np.isin(inputs[:, 0], [1, 4]) * 10.0
-    model = HistGradientBoostingRegressor(max_iter=3, categorical_features=[0]).fit(inputs, target)
-    with pytest.raises(ConversionError, match="one-hot"):
-        drawn(model)
-
-
-def test_a_loss_in_another_unit_is_refused() -> None:
-    inputs, _ = learnable()
-    model = HistGradientBoostingRegressor(max_iter=3, loss="poisson").fit(inputs, np.ones(len(inputs)))
-    with pytest.raises(ConversionError, match="poisson"):
-        drawn(model)
+def test_a_threshold_is_not_rounded() -> None:
+    edge = 1 + 2**-52
+    said = answers([[stump(0, edge, 1, 2)]], [[np.nextafter(edge, 0), 0], [edge, 0], [np.nextafter(edge, 2), 0]])
+    np.testing.assert_array_equal(said, [1, 1, 2])
