@@ -4,11 +4,14 @@ SHELL := /bin/sh
 
 PYTHON ?= python3
 DATA ?= sample
-USE_CASE ?=
+USE_CASE ?= housing
 SERVICE ?=
 ARGS ?=
+BENCH ?= ingest search
 FORCE ?=
 ID ?=
+STAGE ?= train
+SET ?=
 
 # Tasks import heavy libraries, which takes twice as long without bytecode.
 unexport PYTHONDONTWRITEBYTECODE
@@ -21,7 +24,7 @@ STACK := PYTHONPATH=include:plugins $(RUN) -m local
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(STAMP): requirements.txt
 	@sh include/local/install.sh "$(PYTHON)" requirements.txt $(STAMP)
@@ -31,7 +34,7 @@ venv: $(STAMP) ## Make .venv from the lock (PYTHON=/path/to/python3.11 chooses t
 	@echo "$(VENV) is ready"
 
 .PHONY: demo
-demo: $(STAMP) ## Start the stack and carry every use case from a CSV to a live answer (DATA=real, USE_CASE=housing)
+demo: $(STAMP) ## Start the stack and carry a use case from a CSV to a live answer (DATA=real, USE_CASE=<name> or all)
 	@$(STACK) demo --data $(DATA) $(if $(USE_CASE),--use-case $(USE_CASE))
 
 .PHONY: up
@@ -50,18 +53,37 @@ status: $(STAMP) ## Show what runs, since when, and where
 logs: $(STAMP) ## Follow the logs of the stack (SERVICE=scheduler follows one)
 	@$(STACK) logs $(SERVICE)
 
+.PHONY: run
+run: $(STAMP) ## Run one stage by itself (USE_CASE=housing STAGE=train SET='snapshot=<id> again=true')
+	@$(STACK) run $(USE_CASE) $(STAGE) $(SET)
+
 .PHONY: lineage
 lineage: $(STAMP) ## Show every source file behind a prediction (ID=<prediction_id>)
 	@$(STACK) lineage $(ID)
+
+# A value as one word of the shell, whatever is in it.
+quoted = '$(subst ','\'',$(1))'
+
+.PHONY: new-use-case
+new-use-case: $(STAMP) ## Draft a use case from any CSV (NAME=wine CSV=wine.csv TARGET=quality; TASK and POSITIVE overrule)
+	@PYTHONPATH=include:plugins $(RUN) -m local.new_use_case --name $(call quoted,$(value NAME)) \
+	  --csv $(call quoted,$(value CSV)) --target $(call quoted,$(value TARGET)) \
+	  --task $(call quoted,$(value TASK)) --positive $(call quoted,$(value POSITIVE))
 
 .PHONY: test
 test: $(STAMP) ## Run all tests (ARGS='-k gate' chooses; tests on real data need ../shared/data or SLUICE_REAL_DATA)
 	@$(RUN) -m pytest $(ARGS)
 
 .PHONY: bench
-bench: $(STAMP) ## Print the benchmarks' ratios, on the running stack's database (ARGS='--rows 100000')
-	@SLUICE_WAREHOUSE_DSN=$$($(RUN) -c "import json; print(json.load(open('$${SLUICE_VAR:-var}/endpoints.json'))['warehouse'])") \
-	  PYTHONPATH=include:plugins $(RUN) benchmarks/ingest.py $(ARGS)
+bench: $(STAMP) ## Print the benchmarks' ratios; ingest needs the running stack (BENCH=search chooses, ARGS='--rows 10000')
+	@for name in $(BENCH); do \
+	  SLUICE_WAREHOUSE_DSN=$$($(RUN) -c "import json; print(json.load(open('$${SLUICE_VAR:-var}/endpoints.json'))['warehouse'])") \
+	    PYTHONPATH=include:plugins $(RUN) benchmarks/$$name.py $(ARGS) || exit 1; \
+	done
+
+.PHONY: bench-models
+bench-models: $(STAMP) ## Measure the shipped models on the public data, nested, and write docs/models.md
+	@PYTHONPATH=include:plugins $(RUN) benchmarks/models.py --write docs/models.md $(ARGS)
 
 .PHONY: check
 check: $(STAMP) ## Lint, type-check, and check the layers, the SQL and the use cases' specs

@@ -1,6 +1,8 @@
 # One image for every Airflow component and for MLflow, from the lock.
 ARG BASE=python:3.11-slim
 FROM ${BASE}
+# LightGBM is built on the OpenMP library of the system.
+RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/*
 RUN useradd --create-home --uid 50000 sluice
 WORKDIR /sluice
 COPY requirements.txt ./

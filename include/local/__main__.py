@@ -8,16 +8,20 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from uuid import UUID
 
 import click
+import yaml
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from local import environment, outcome, summary
 from local.addresses import Addresses, published
-from local.demo import Data, Demo, source
+from local.demo import STAGES, Data, Demo, source
 from local.errors import StackError
+from local.following import follow
 from local.runs import Airflow
 from local.stack import Row, Stack
 from local.state import REPOSITORY, state
@@ -28,6 +32,9 @@ from sluice.domain.errors import SluiceError
 from sluice.domain.use_case import UseCase
 
 console = Console(highlight=False)
+
+#: Stands for every use case there is.
+ALL = "all"
 
 
 class Commands(click.Group):
@@ -86,9 +93,9 @@ def logs(service: str | None, lines: int) -> None:
 
 @commands.command()
 @click.option("--data", type=click.Choice(["sample", "real"]), default="sample", show_default=True)
-@click.option("--use-case", "names", multiple=True, help="Only this one; all where left out.")
+@click.option("--use-case", "names", multiple=True, default=(ALL,), help="Which one, or `all`; may be repeated.")
 def demo(data: Data, names: tuple[str, ...]) -> None:
-    """Start the stack, and carry every use case from its source to a live answer."""
+    """Start the stack, and carry use cases one after another from their sources to live answers."""
     begun = time.monotonic()
     here = state()
     chosen = _chosen(names)
@@ -103,8 +110,28 @@ def demo(data: Data, names: tuple[str, ...]) -> None:
             console.print(f"\n[bold]{use_case.title}[/bold], from {sources[use_case.name] or 'its own source'}")
             story = Demo(use_case, airflow, warehouse, addresses.document(), here.store, Screen(console))
             results.append(story.run(sources[use_case.name]))
-    summary.show(console, results, up_after, time.monotonic() - begun)
+            summary.show(console, results[-1])
+    summary.total(console, results, up_after, time.monotonic() - begun)
     summary.logins(console, addresses)
+
+
+@commands.command(name="run")
+@click.argument("use_case")
+@click.argument("stage", type=click.Choice(STAGES))
+@click.argument("fields", nargs=-1, metavar="[FIELD=VALUE]...")
+def run_stage(use_case: str, stage: str, fields: tuple[str, ...]) -> None:
+    """Run one stage of a use case by itself, from what the stages before it left.
+
+    Fields are those of the stage's form in Airflow, for example `snapshot=2f6c0d9a41b7e583 again=true`.
+    """
+    dag_id = f"{registry.find(environment.use_cases_folder()).get(use_case).name}_{stage}"
+    conf = dict(_field(text) for text in fields)
+    document = published(state())
+    with Airflow(document["airflow"], "admin", document["logins"]["airflow"]["admin"]) as airflow:
+        airflow.await_dag(dag_id)
+        run = airflow.trigger(dag_id, f"by-hand__{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}", conf)
+        follow(airflow, Screen(console), stage, run)
+        console.print(f"{document['airflow']}/dags/{dag_id}/runs/{run.run_id}", soft_wrap=True)
 
 
 @commands.command()
@@ -154,10 +181,20 @@ def _cells(row: Row) -> tuple[str, ...]:
     return row.program.name, note, uptime, str(row.process.pid), row.program.url
 
 
+def _field(text: str) -> tuple[str, object]:
+    """A field and its value; what stands behind the sign is read as YAML, so that 3 is a number and true a yes."""
+    name, sign, value = text.partition("=")
+    if not name or not sign:
+        raise StackError(f"{text!r} is not a field with a value", action="write FIELD=VALUE, for example trials=5")
+    return name, yaml.safe_load(value)
+
+
 def _chosen(names: tuple[str, ...]) -> list[UseCase]:
     found = registry.find(environment.use_cases_folder())
-    if names:
-        return [found.get(name) for name in names]
+    if ALL not in names:
+        return [found.get(name) for name in dict.fromkeys(names)]
+    for error in found.broken:
+        console.print(f"[red]left out[/red] {escape(str(error))}", soft_wrap=True)
     if not found.use_cases:
         raise found.broken[0] if found.broken else StackError("there is no use case", action="see the documentation")
     return list(found.use_cases)

@@ -4,34 +4,26 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from local import outcome
 from local.errors import RunError, StackError
+from local.following import Show, follow
 from local.outcome import Answer, Verdict
-from local.runs import TASK_DONE, Airflow, Run
+from local.runs import Airflow, Run
 from local.state import REPOSITORY
 from sluice.adapters.warehouse import Warehouse
+from sluice.domain.figures import plain
+from sluice.domain.measures import TITLES
 from sluice.domain.report import Report
 from sluice.domain.use_case import UseCase
 
 Data = Literal["sample", "real"]
 STAGES = ("ingest", "train", "promote", "monitor")
-
-
-class Show(Protocol):
-    """Where the demo shows what it does."""
-
-    def say(self, line: str) -> None:
-        """Show a line that stays."""
-
-    def working(self, line: str) -> AbstractContextManager[Callable[[str], None]]:
-        """Show a line that goes away when the block ends, and takes other texts until then."""
 
 
 @dataclass
@@ -46,6 +38,8 @@ class Result:
     lineage: list[dict[str, Any]] = field(default_factory=list)
     reports: list[tuple[str, str]] = field(default_factory=list)
     """Kind and URL of each page."""
+    seconds: float = 0.0
+    """How long it took in all."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +71,7 @@ class Demo:
         Raises:
             RunError: A stage failed, or the endpoint does not serve what was decided.
         """
-        result = Result(self.use_case.name)
+        result, begun = Result(self.use_case.name), time.monotonic()
         with self.show.working(f"{self.use_case.name}: waiting for Airflow to read the DAGs"):
             for stage in STAGES:
                 self.airflow.await_dag(f"{self.use_case.name}_{stage}")
@@ -86,6 +80,7 @@ class Demo:
         verdict = self._promote(training, result)
         self._predict(verdict, result)
         self._monitor(result)
+        result.seconds = time.monotonic() - begun
         return result
 
     def _ingest(self, source: str | None, result: Result) -> None:
@@ -106,9 +101,11 @@ class Demo:
     def _promote(self, training: Run, result: Result) -> Verdict:
         with self.show.working("waiting for the candidate to start its promotion"):
             run = self.airflow.started_by(training, f"{self.use_case.name}_promote")
-        run = self._follow("promote", run)
+        run = follow(self.airflow, self.show, "promote", run)
         verdict = outcome.verdict(self.warehouse, self.use_case.name, run.run_id)
-        numbers = ", ".join(f"{name} {value:,.4g}" for name, value in sorted(verdict.metrics.items()))
+        judged = (*self.use_case.gate.thresholds, self.use_case.change_metric)
+        told = {metric: verdict.metrics[metric] for metric in judged if metric in verdict.metrics}
+        numbers = ", ".join(f"{TITLES[metric]} {plain(value)}" for metric, value in told.items())
         result.verdict = verdict
         result.stages.append(("promote", run.seconds, f"{verdict.code}: {verdict.message} ({numbers})"))
         return verdict
@@ -125,7 +122,7 @@ class Demo:
             result.lineage = outcome.lineage(self.warehouse, answer.prediction_id)
         result.answer = answer
         kept = "" if verdict.promotes else ", the champion that was kept"
-        said = f"{answer.prediction:,.6g} {answer.unit} by version {answer.version}{kept}"
+        said = f"{answer.said} by version {answer.version}{kept}"
         self.show.say(f"  predict   answered   {time.monotonic() - begun:6.1f} s")
         result.stages.append(("predict", time.monotonic() - begun, said))
 
@@ -138,24 +135,9 @@ class Demo:
 
     def _start(self, stage: str, conf: dict[str, Any]) -> Run:
         run_id = f"demo__{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"
-        return self._follow(stage, self.airflow.trigger(f"{self.use_case.name}_{stage}", run_id, conf))
-
-    def _follow(self, stage: str, run: Run) -> Run:
-        """Show a run's tasks while they work, until it is over."""
-        shown: set[str] = set()
-        begun = time.monotonic()
-        with self.show.working(f"{run.dag_id} is {run.state}") as update:
-            for look in self.airflow.follow(run):
-                run = look.run
-                for task in look.tasks:
-                    if task.state in TASK_DONE and task.task_id not in shown:
-                        shown.add(task.task_id)
-                        self.show.say(f"  {stage:<9} {task.task_id:<20} {task.state:<10} {task.seconds:6.1f} s")
-                active = [f"{task.task_id} is {task.state}" for task in look.tasks if task.task_id not in shown]
-                update(f"{run.dag_id}: {active[0] if active else run.state}, {time.monotonic() - begun:.0f} s")
-        if run.state != "success":
-            raise self.airflow.failure(run)
-        return run
+        return follow(
+            self.airflow, self.show, stage, self.airflow.trigger(f"{self.use_case.name}_{stage}", run_id, conf)
+        )
 
     def _report(self, result: Result, kind: str, report: Report) -> None:
         if (self.store / report.key).exists():

@@ -11,6 +11,7 @@ import httpx
 
 from local.errors import RunError
 from sluice.adapters.warehouse import Warehouse
+from sluice.domain.figures import plain
 from sluice.domain.use_case import UseCase
 
 
@@ -57,9 +58,10 @@ class Verdict:
 class Answer:
     """What the live endpoint answered."""
 
-    prediction: float
-    interval: tuple[float, float] | None
-    unit: str
+    said: str
+    """The prediction in words."""
+    doubts: tuple[tuple[str, str], ...]
+    """How sure it is: an interval, or the probabilities and the prediction set. Name and words of each."""
     version: int
     prediction_id: str
 
@@ -128,7 +130,7 @@ def ask(url: str, use_case: UseCase, version: int | None, patience: float = 30.0
         try:
             response = httpx.post(f"{url}/api/v1/predict", json=body, timeout=10, trust_env=False)
             if response.is_success and response.json()["model_version"] == version:
-                return _answer(response.json())
+                return _answer(use_case, response.json())
             last = f"HTTP {response.status_code}: {response.text[:300]}"
         except httpx.TransportError as error:
             last = f"{type(error).__name__}: {error}"
@@ -151,16 +153,29 @@ def lineage(warehouse: Warehouse, prediction_id: str, patience: float = 20.0) ->
     raise RunError(f"prediction {prediction_id} has no lineage", "serving.predictions", "read the model server's log")
 
 
-def _answer(content: dict[str, Any]) -> Answer:
+def _answer(use_case: UseCase, content: dict[str, Any]) -> Answer:
     [first] = content["predictions"]
-    low_high = first["interval"]
-    return Answer(
-        prediction=first["prediction"],
-        interval=(low_high[0], low_high[1]) if low_high else None,
-        unit=content["unit"] or "",
-        version=content["model_version"],
-        prediction_id=first["prediction_id"],
-    )
+    level = f"{content['level']:.0%} " if content.get("level") else ""
+    said, doubts = _class(use_case, first, level) if use_case.classes else _number(first, content["unit"], level)
+    return Answer(said, tuple(doubts), content["model_version"], first["prediction_id"])
+
+
+def _number(row: dict[str, Any], unit: str | None, level: str) -> tuple[str, list[tuple[str, str]]]:
+    said = f"{plain(row['prediction'], 6)} {unit or ''}".strip()
+    if not row["interval"]:
+        return said, []
+    low, high = (plain(end, 6) for end in row["interval"])
+    return said, [(f"{level}interval", f"{low} to {high}")]
+
+
+def _class(use_case: UseCase, row: dict[str, Any], level: str) -> tuple[str, list[tuple[str, str]]]:
+    value, title = row["prediction"], row["prediction_label"]
+    titles = {name: use_case.labels.get(name, name) for name in use_case.classes}
+    ranked = sorted(row["probabilities"].items(), key=lambda pair: -pair[1])
+    doubts = [("probabilities", ", ".join(f"{titles.get(name, name)} {plain(share)}" for name, share in ranked))]
+    if row["prediction_set"] is not None:
+        doubts.append((f"{level}set", ", ".join(titles.get(name, name) for name in row["prediction_set"])))
+    return (title if title == value else f"{title} ({value})"), doubts
 
 
 def _one(warehouse: Warehouse, statement: str, values: dict[str, Any]) -> dict[str, Any]:

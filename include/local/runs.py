@@ -20,6 +20,8 @@ PATIENCE = 120.0
 PARSING = 180.0
 """How long a DAG may take to appear, in seconds."""
 LAST_LINES = 15
+PAGE = 100
+"""Most task instances that one answer holds, as Airflow limits it."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +42,19 @@ class Run:
 
 @dataclass(frozen=True)
 class Task:
-    """One task of a run."""
+    """One task of a run, or one of the instances that a mapped task has."""
 
     task_id: str
     state: str
     seconds: float
     attempt: int
+    map_index: int = -1
+    """Which of the instances, from 0; -1 where the task is not mapped."""
+
+    @property
+    def name(self) -> str:
+        """The task's id, with the instance of a mapped one."""
+        return self.task_id if self.map_index < 0 else f"{self.task_id}[{self.map_index}]"
 
 
 @dataclass(frozen=True)
@@ -114,12 +123,16 @@ class Airflow:
         return Run(dag_id, run_id, row["state"], _moment(row["start_date"]), _moment(row["end_date"]))
 
     def tasks(self, run: Run) -> tuple[Task, ...]:
-        """The tasks of a run as they are now, in the order in which they started."""
-        rows = self._get(f"{self._path(run)}/taskInstances")["task_instances"]
-        rows.sort(key=lambda row: (row["start_date"] is None, row["start_date"]))
+        """The tasks of a run as they are now, in the order in which they started; what waits, in the DAG's order."""
         return tuple(
-            Task(row["task_id"], row["state"] or "waiting", float(row["duration"] or 0), int(row["try_number"]))
-            for row in rows
+            Task(
+                task_id=row["task_id"],
+                state=row["state"] or "waiting",
+                seconds=float(row["duration"] or 0),
+                attempt=int(row["try_number"]),
+                map_index=int(row["map_index"]),
+            )
+            for row in sorted(self._instances(run), key=_turn)
         )
 
     def follow(self, run: Run, every: float = 0.5) -> Iterator[Progress]:
@@ -131,9 +144,10 @@ class Airflow:
                 return
             time.sleep(every)
 
-    def result(self, run: Run, task_id: str) -> Any:
-        """What a task returned."""
-        return self._get(f"{self._path(run)}/taskInstances/{task_id}/xcomEntries/return_value")["value"]
+    def result(self, run: Run, task_id: str, map_index: int = -1) -> Any:
+        """What a task returned, or one instance of a mapped task."""
+        path = f"{self._path(run)}/taskInstances/{task_id}/xcomEntries/return_value"
+        return self._get(path, params={"map_index": map_index})["value"]
 
     def started_by(self, run: Run, dag_id: str, patience: float = 60.0) -> Run:
         """The run of another DAG that an asset of this run started.
@@ -158,14 +172,24 @@ class Airflow:
         if not failed:
             return RunError(f"{run.dag_id} failed as a whole", page, "look at the run there")
         lines = "\n".join(f"    {line}" for line in self._log(run, failed[0]))
-        names = ", ".join(task.task_id for task in failed)
-        return RunError(
-            f"{run.dag_id} failed in {names}\n{lines}\n", f"{page}/tasks/{failed[0].task_id}", "see the log"
-        )
+        names = ", ".join(task.name for task in failed)
+        instance = f"/mapped/{failed[0].map_index}" if failed[0].map_index >= 0 else ""
+        place = f"{page}/tasks/{failed[0].task_id}{instance}"
+        return RunError(f"{run.dag_id} failed in {names}\n{lines}\n", place, "see the log")
+
+    def _instances(self, run: Run) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
+        while True:
+            query = {"limit": PAGE, "offset": len(rows), "order_by": "id"}
+            page = self._get(f"{self._path(run)}/taskInstances", params=query)
+            rows += page["task_instances"]
+            if not page["task_instances"] or len(rows) >= page["total_entries"]:
+                return rows
 
     def _log(self, run: Run, task: Task) -> list[str]:
         path = f"{self._path(run)}/taskInstances/{task.task_id}/logs/{task.attempt}"
-        answer = self._ask("GET", path, params={"full_content": "true"}, headers={"accept": "application/json"})
+        query = {"full_content": "true", "map_index": task.map_index}
+        answer = self._ask("GET", path, params=query, headers={"accept": "application/json"})
         if answer.is_error:
             return [f"its log cannot be read: HTTP {answer.status_code}"]
         lines = (_line(entry) for entry in _json(answer)["content"])
@@ -226,6 +250,12 @@ class Airflow:
 def _json(answer: httpx.Response) -> dict[str, Any]:
     content: dict[str, Any] = answer.json()
     return content
+
+
+def _turn(row: dict[str, Any]) -> tuple[bool, str, int, int]:
+    """When a task's turn is. Airflow gives a task the more weight the more depends on it."""
+    began = row["start_date"] or row["end_date"]
+    return began is None, began or "", -int(row["priority_weight"] or 0), int(row["map_index"])
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -29,29 +29,35 @@ class Screen:
             yield lambda text: status.update(escape(text))
 
 
-def show(console: Console, results: Sequence[Result], up_after: float, total: float) -> None:
-    """Show what the demo of every use case came to.
+def show(console: Console, result: Result) -> None:
+    """Show what the demo of one use case came to."""
+    stages = [(name, f"{seconds:6.1f} s  {said}") for name, seconds, said in result.stages]
+    console.print(f"\n[bold]{escape(result.use_case)}: what came out[/bold]")
+    _lines(console, [*stages, ("all", f"{result.seconds:6.1f} s")])
+    console.print()
+    _lines(console, list(_answer(result)))
+
+
+def total(console: Console, results: Sequence[Result], up_after: float, seconds: float) -> None:
+    """Show how long everything took.
 
     Args:
         console: Where.
         results: One per use case.
         up_after: Seconds until the stack was up.
-        total: Seconds in all.
+        seconds: In all.
     """
-    for result in results:
-        stages = [(name, f"{seconds:6.1f} s  {said}") for name, seconds, said in result.stages]
-        console.print(f"\n[bold]{escape(result.use_case)}: what came out[/bold]")
-        _lines(console, [("stack", f"{up_after:6.1f} s  up"), *stages, ("all", f"{total:6.1f} s")])
-        console.print()
-        _lines(console, list(_answer(result)))
+    parts = [("stack up", up_after), *((result.use_case, result.seconds) for result in results), ("all", seconds)]
+    console.print("\n[bold]how long it took[/bold]")
+    _lines(console, [(name, f"{taken:6.1f} s") for name, taken in parts])
 
 
 def _answer(result: Result) -> Iterator[tuple[str, str]]:
     if result.verdict:
         yield "decision", result.verdict.code
     if answer := result.answer:
-        interval = f", interval {answer.interval[0]:,.6g} to {answer.interval[1]:,.6g}" if answer.interval else ""
-        yield "prediction", f"{answer.prediction:,.6g} {answer.unit}{interval}"
+        yield "prediction", answer.said
+        yield from answer.doubts
         yield "served by", f"version {answer.version}, prediction id {answer.prediction_id}"
     for row in result.lineage:
         yield "lineage", f"{row['bento']} < run {row['run_id']} < snapshot {row['snapshot_id']}"

@@ -1,0 +1,224 @@
+"""How good the shipped use cases' models are on the public data: `python benchmarks/models.py [--write PATH]`.
+
+Nested: for each of five outer folds, which are the test share rotated by the row's own hash, everything is chosen
+on the other rows alone (imputation, clusters, family, hyper-parameters, calibration), by the same code that the
+training DAG runs, and the fold's rows are scored once, by the graph that would be served. Files go through the
+real ingestion into a Postgres server of this benchmark's own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+from throwaway import server
+
+from sluice import registry
+from sluice.adapters.metrics import measure
+from sluice.adapters.migrations import migrate
+from sluice.adapters.warehouse import Warehouse
+from sluice.domain.contract import Lineage
+from sluice.domain.use_case import UseCase
+from sluice.ingestion import acceptance, batches, sources, tables
+from sluice.settings import settings
+from sluice.training import candidate, search
+from sluice.training.choices import choose
+from sluice.training.snapshots import Rows
+
+FOLDS = 5
+#: The metrics that are told, by task, in order.
+TOLD = {
+    "regression": ("r2", "rmse", "mae", "mape"),
+    "binary": ("roc_auc", "f1", "accuracy", "log_loss", "calibration_error"),
+    "multiclass": ("accuracy", "f1", "roc_auc", "log_loss"),
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one outer fold came to.
+
+    Attributes:
+        family: Of the model that was chosen.
+        covered: Share of the test rows that the interval or the prediction set covers.
+        seconds: For choosing, searching and fitting, in one thread.
+    """
+
+    use_case: str
+    fold: int
+    train_rows: int
+    test_rows: int
+    trials: int
+    family: str
+    metrics: dict[str, float]
+    covered: float | None
+    seconds: float
+
+
+def main() -> None:
+    """Print the table, and write it where that is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=os.environ.get("SLUICE_REAL_DATA", "../shared/data"))
+    parser.add_argument("--use-case", action="append", help="only this one; may be given more than once")
+    parser.add_argument("--trials", type=int, default=30, help="in each outer fold")
+    parser.add_argument("--folds", type=int, default=FOLDS, help=f"how many of the {FOLDS} outer folds")
+    parser.add_argument("--processes", type=int, default=os.cpu_count())
+    parser.add_argument("--write", type=Path, help="the page to write, for example docs/models.md")
+    arguments = parser.parse_args()
+    known = registry.find(settings().use_cases).use_cases
+    chosen = [u for u in known if u.source.real_data and (not arguments.use_case or u.name in arguments.use_case)]
+    with tempfile.TemporaryDirectory(prefix="sluice-models-") as scratch:
+        frames = {u.name: Path(scratch) / f"{u.name}.parquet" for u in chosen}
+        with server("warehouse") as addresses:
+            for use_case in chosen:
+                ingested(addresses["warehouse"], use_case, arguments.data).to_parquet(frames[use_case.name])
+        outcomes: list[Outcome] = []
+        console = Console(stderr=True)
+        with ProcessPoolExecutor(arguments.processes) as pool:
+            jobs = [
+                pool.submit(run, use_case, frames[use_case.name], fold, arguments.trials)
+                for use_case in chosen
+                for fold in range(arguments.folds)
+            ]
+            for job in jobs:
+                outcomes.append(job.result())
+                console.print(f"{outcomes[-1]}", soft_wrap=True)
+    page = report(chosen, outcomes, arguments.trials, arguments.folds)
+    if arguments.write:
+        arguments.write.write_text(page, encoding="utf-8")
+    show(chosen, outcomes)
+
+
+def ingested(dsn: str, use_case: UseCase, data: Path) -> pd.DataFrame:
+    """The validated rows of a public file, with their identity."""
+    file = data / str(use_case.source.real_data)
+    warehouse = Warehouse(dsn, settings().sql)
+    migrate(dsn, settings().sql / "migrations")
+    tables.ensure(warehouse, use_case)
+    folder = settings().use_cases / use_case.name
+    with sources.resolve(use_case, folder, str(file.resolve())) as source:
+        batch = batches.land(warehouse, use_case, source)
+    acceptance.judge(warehouse, use_case, batch.batch_id)
+    statement = warehouse.statement("training/rows", view=("validated", use_case.name), columns=_columns(use_case))
+    rows: pd.DataFrame = warehouse.arrow(statement).to_pandas()
+    return rows
+
+
+def _columns(use_case: UseCase) -> object:
+    from psycopg2 import sql
+
+    return sql.SQL(", ").join(sql.Identifier(column.name) for column in use_case.columns)
+
+
+def rotated(use_case: UseCase, frame: pd.DataFrame, fold: int) -> Rows:
+    """The rows divided as ever, but with the hash turned by so many fifths; no row is a test row twice."""
+    split = use_case.training.split
+    share = frame["_identity"].str[:8].map(lambda digits: int(digits, 16) / 2**32).to_numpy()
+    turned = (share - fold / FOLDS) % 1
+    cuts = [1 / FOLDS, 1 / FOLDS + split.calibration]
+    parts = np.array(["test", "calibration", "train"])[np.digitize(turned, cuts)]
+    return Rows.of(use_case, frame.assign(_part=parts))
+
+
+def run(use_case: UseCase, path: Path, fold: int, trials: int) -> Outcome:
+    """Choose, search, fit and score one outer fold."""
+    logging.disable(logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    rows = rotated(use_case, pd.read_parquet(path), fold)
+    begun = time.perf_counter()
+    findings = choose(use_case, rows.train)
+    study = search.open_study(use_case, f"fold-{fold}", optuna.storages.InMemoryStorage(), findings)
+    found = search.run(use_case, rows.train, study, trials)
+    lineage = Lineage(
+        run_id="", snapshot_id="", spec_sha256="", test_share=1 / FOLDS, identity=use_case.identity, git_commit=None
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        made = candidate.make(use_case, rows, found.choices, found.best, lineage, "", Path(folder))
+    contract = made.bundle.contract
+    promised = contract.interval or contract.prediction_set
+    return Outcome(
+        use_case=use_case.name,
+        fold=fold,
+        train_rows=len(rows.train),
+        test_rows=len(rows.test),
+        trials=len(found.attempts),
+        family=found.best.family,
+        metrics=measure(use_case.task, rows.test.target, made.predicted),
+        covered=promised.coverage if promised else None,
+        seconds=time.perf_counter() - begun,
+    )
+
+
+def report(use_cases: Sequence[UseCase], outcomes: Sequence[Outcome], trials: int, folds: int) -> str:
+    """The page, as Markdown."""
+    parts = [
+        "# The models on the public data",
+        f"Written by `make bench-models` with Python {platform.python_version()}, not by hand.",
+        f"Nested cross-validation: {folds} outer folds of a fifth of the rows each, cut by the rows' own hashes so "
+        f"that duplicates stay together. In each, imputation, clusters, family, hyper-parameters (at most {trials} trials) "
+        "and calibration are chosen on the other rows alone, by the code that the training DAG runs, and the fold's "
+        "rows are scored once, by the graph that would be served. A single split is not the mean: one training "
+        "through Airflow lands somewhere within the spread.",
+    ]
+    for use_case in use_cases:
+        own = [o for o in outcomes if o.use_case == use_case.name]
+        parts += [f"## {use_case.title}", _facts(own), _scores(use_case, own)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _facts(outcomes: Sequence[Outcome]) -> str:
+    families = ", ".join(sorted({o.family for o in outcomes}))
+    seconds = np.array([o.seconds for o in outcomes])
+    covered = [o.covered for o in outcomes if o.covered is not None]
+    promise = f" Its 90 % intervals or sets held {np.mean(covered):.1%} of the test rows." if covered else ""
+    return (
+        f"{outcomes[0].train_rows:,} rows to learn from and {outcomes[0].test_rows:,} to score in the first fold. "
+        f"Chosen: {families}. {np.mean([o.trials for o in outcomes]):.0f} trials and the final fit took "
+        f"{seconds.mean():,.0f} s in one thread ({seconds.min():,.0f} to {seconds.max():,.0f}).{promise}"
+    )
+
+
+def _scores(use_case: UseCase, outcomes: Sequence[Outcome]) -> str:
+    lines = ["| metric | mean | spread (sd) | lowest | highest | the gate asks for |", "|---|---|---|---|---|---|"]
+    for name in TOLD[use_case.task]:
+        values = np.array([o.metrics[name] for o in outcomes])
+        numbers = " | ".join(_number(v) for v in (values.mean(), values.std(), values.min(), values.max()))
+        bound = {str(k): v for k, v in use_case.gate.thresholds.items()}.get(name)
+        asked = ""
+        if bound is not None:
+            asked = f">= {bound.min:,g}" if bound.min is not None else f"<= {bound.max:,g}"
+        lines.append(f"| {name} | {numbers} | {asked} |")
+    return "\n".join(lines)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.4f}"
+
+
+def show(use_cases: Sequence[UseCase], outcomes: Sequence[Outcome]) -> None:
+    """Print means and spreads."""
+    table = Table("use case", "metric", "mean", "sd", "folds")
+    for use_case in use_cases:
+        own = [o for o in outcomes if o.use_case == use_case.name]
+        for name in TOLD[use_case.task]:
+            values = np.array([o.metrics[name] for o in own])
+            folds = " ".join(_number(v) for v in values)
+            table.add_row(use_case.name, name, _number(values.mean()), _number(values.std()), folds)
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""What the live endpoint answers, in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from local.errors import RunError
+from local.outcome import ask
+from sluice.domain.use_case import UseCase
+from tests.unit.local.conftest import Script
+
+PREDICT = "/api/v1/predict"
+
+
+def said(script: Script, **row: Any) -> None:
+    """Let the endpoint answer with one prediction."""
+    script.answers[PREDICT] = {
+        "model_version": 3,
+        "unit": row.pop("unit", None),
+        "level": 0.9,
+        "predictions": [{"prediction_id": "p", **row}],
+    }
+
+
+def test_a_number_has_its_unit_and_interval(script: Script, line: UseCase) -> None:
+    said(script, prediction=452600.04, interval=[31040.2, 500001], unit="USD")
+
+    answer = ask(script.url, line, 3)
+
+    assert answer.said == "452,600 USD"
+    assert answer.doubts == (("90% interval", "31,040.2 to 500,001"),)
+    assert (answer.version, answer.prediction_id) == (3, "p")
+
+
+def test_a_number_may_have_neither(script: Script, line: UseCase) -> None:
+    said(script, prediction=0.00001, interval=None)
+
+    assert (ask(script.url, line, 3).said, ask(script.url, line, 3).doubts) == ("0.00001", ())
+
+
+def test_a_class_has_its_title_probabilities_and_set(script: Script, loans: UseCase) -> None:
+    said(
+        script,
+        prediction="repaid",
+        prediction_label="Repaid",
+        probabilities={"lost": 0.1689, "repaid": 0.8311},
+        prediction_set=["lost", "repaid"],
+    )
+
+    answer = ask(script.url, loans, 3)
+
+    assert answer.said == "Repaid (repaid)"
+    assert answer.doubts == (("probabilities", "Repaid 0.8311, Lost 0.1689"), ("90% set", "Lost, Repaid"))
+
+
+def test_a_class_without_a_title_or_a_set_is_said_once(script: Script, loans: UseCase) -> None:
+    plain = loans.model_copy(update={"labels": {}})
+    row = {"prediction": "lost", "prediction_label": "lost", "probabilities": {"lost": 1.0, "repaid": 0.0}}
+    said(script, **row, prediction_set=None)
+
+    answer = ask(script.url, plain, 3)
+
+    assert answer.said == "lost"
+    assert answer.doubts == (("probabilities", "lost 1, repaid 0"),)
+
+
+def test_another_version_is_no_answer(script: Script, line: UseCase) -> None:
+    said(script, prediction=1.0, interval=None)
+
+    with pytest.raises(RunError, match="version 4 does not answer"):
+        ask(script.url, line, 4, patience=0)
