@@ -25,7 +25,7 @@ from sluice.settings import settings
 
 if TYPE_CHECKING:
     from sluice.domain.use_case import UseCase
-    from sluice.ingestion.drafting import Draft
+    from sluice.ingestion.drafting.folder import Draft
 
 NAME = re.compile(r"[a-z][a-z0-9_]{1,39}")
 
@@ -78,7 +78,7 @@ def make(name: str, csv: str, target: str, task: str = "", positive: str = "") -
 
 def show(console: Console, folder: Path, draft: Draft) -> None:
     """Say what was made, what was assumed, and what comes next."""
-    from sluice.ingestion.drafting import rows
+    from sluice.ingestion.drafting.folder import rows
 
     columns = Table("column", "type", "role", "missing", "why", box=None)
     for row in rows(draft.assumed):
@@ -118,8 +118,8 @@ def _draft(name: str, csv: Path, target: str, task: Task | None, positive: str) 
     # Local: they load scikit-learn, and what is refused above should be refused at once.
     from threadpoolctl import threadpool_limits
 
-    from sluice.ingestion import assumptions, baseline, contents, findings, fitting, profile, thresholds
-    from sluice.ingestion.drafting import Draft
+    from sluice.ingestion.drafting import assumptions, baseline, contents, findings, fitting, profile, thresholds
+    from sluice.ingestion.drafting.folder import Draft
 
     with threadpool_limits(limits=1):
         assumed = assumptions.assume(name, profile.take(contents.read(csv)), target, task, positive or None)
@@ -137,7 +137,7 @@ def _draft(name: str, csv: Path, target: str, task: Task | None, positive: str) 
 
 def _publish(draft: Draft, use_cases: Path, name: str) -> None:
     """Write beside the use cases, one level deeper than they are looked for, check, and move into place."""
-    from sluice.ingestion.drafting import files
+    from sluice.ingestion.drafting.folder import files
 
     with tempfile.TemporaryDirectory(prefix=".draft-", dir=use_cases) as scratch:
         folder = Path(scratch) / name

@@ -18,7 +18,7 @@ from sluice.domain.use_case import UseCase
 from sluice.ingestion import layout as layouts
 from sluice.ingestion import tables
 from sluice.ingestion.layout import Layout
-from sluice.ingestion.readings import Reading
+from sluice.ingestion.readings import Reading, plain
 from sluice.ingestion.sources import SourceFile
 
 if TYPE_CHECKING:
@@ -65,8 +65,8 @@ def land(warehouse: Warehouse, use_case: UseCase, source: SourceFile) -> Batch:
 
     A file that is in the ledger already changes nothing, except that an accepted full extract
     (`source.mode: replace`) becomes the current one again. Values are read tolerantly: stray spaces, other
-    spellings of yes and no, `NA`, `NaN`, `null` and `?` for a missing value, 41.0 for 41; a row that
-    cannot be read goes to quarantine.
+    spellings of yes and no, `NA`, `NaN`, `null`, `none`, `-` and `?` for a missing value, 41.0 for 41, and
+    numbers and dates as their columns say they are written; a row that cannot be read goes to quarantine.
 
     Raises:
         SourceError: The file is no CSV, lacks a column, or has no rows.
@@ -141,7 +141,7 @@ class _Landing:
         with self.connection.cursor() as cursor:
             # Dates without a zone are UTC, and day before month is never guessed.
             cursor.execute("SET LOCAL TIME ZONE 'UTC'; SET LOCAL DateStyle TO 'ISO, YMD'; SAVEPOINT landing")
-            rows = None if self.layout.extra else self._copy_plain()
+            rows = self._copy_plain() if self._is_plain() else None
             if rows is not None:
                 return rows, 0
             cursor.execute("ROLLBACK TO SAVEPOINT landing")
@@ -160,6 +160,11 @@ class _Landing:
             counter_name=sql.Literal(counter.as_string(self.connection)),
             **identifiers,
         )
+
+    def _is_plain(self) -> bool:
+        """Whether the file is laid out as Postgres reads it, and no column is written in a way of its own."""
+        usual = not self.layout.extra and self.layout.delimiter == ","
+        return usual and all(plain(column) for column in self.use_case.columns)
 
     def _copy_plain(self) -> int | None:
         """Let Postgres read the file; None where a value needs a tolerant reading."""

@@ -14,6 +14,9 @@ from sluice.domain.errors import SourceError
 #: Bytes looked at to tell a table from anything else; also the longest header.
 HEAD = 1 << 16
 
+#: What may stand between fields, the usual one first.
+DELIMITERS = (",", ";", "\t", "|")
+
 #: First bytes of files that are often taken for a CSV.
 MAGIC = {
     b"PK\x03\x04": "a ZIP archive or a spreadsheet",
@@ -33,11 +36,13 @@ class Layout:
         header: The file's header, without stray spaces.
         fields: For each of the use case's columns, the number of its field.
         offset: Where the first row begins, in bytes.
+        delimiter: What stands between fields.
     """
 
     header: tuple[str, ...]
     fields: tuple[int, ...]
     offset: int
+    delimiter: str = ","
 
     @property
     def extra(self) -> tuple[str, ...]:
@@ -48,22 +53,45 @@ class Layout:
 def read(path: Path, uri: str, columns: tuple[Column, ...]) -> Layout:
     """Read a file's header and match it with the columns, in any order.
 
+    What stands between fields is what makes the header name the most columns.
+
     Raises:
         SourceError: The file is not a CSV, is empty, or its header lacks or repeats a column.
+    """
+    wanted = {column.source_header.strip() for column in columns}
+    found = [header(path, uri, delimiter) for delimiter in DELIMITERS]
+    layout = max(found, key=lambda each: len(wanted.intersection(each.header)))
+    refuse_repeated(layout.header, uri)
+    fields = tuple(_field(column, layout.header, uri) for column in columns)
+    return Layout(layout.header, fields, layout.offset, layout.delimiter)
+
+
+def header(path: Path, uri: str, delimiter: str) -> Layout:
+    """Read a file's header, matched with no columns.
+
+    Raises:
+        SourceError: The file is not a CSV, or is empty.
     """
     with path.open("rb") as file:
         _refuse_what_is_no_table(file.read(HEAD), uri)
         file.seek(0)
         try:
-            raw = next(csv.reader(_decoded(file.readline, uri)), [])
+            raw = next(csv.reader(_decoded(file.readline, uri), delimiter=delimiter), [])
         except csv.Error as error:
             raise _no_csv(f"its header cannot be read: {error}", uri) from error
         offset = file.tell()
-    header = tuple(name.strip() for name in raw)
-    repeated = sorted({name for name in header if name and header.count(name) > 1})
+    return Layout(tuple(name.strip() for name in raw), (), offset, delimiter)
+
+
+def refuse_repeated(names: tuple[str, ...], uri: str) -> None:
+    """Refuse a header that gives two fields one name.
+
+    Raises:
+        SourceError: It does.
+    """
+    repeated = sorted({name for name in names if name and names.count(name) > 1})
     if repeated:
         raise SourceError(f"the header names {repeated[0]!r} twice", uri, "rename one of the two fields")
-    return Layout(header, tuple(_field(column, header, uri) for column in columns), offset)
 
 
 def _refuse_what_is_no_table(head: bytes, uri: str) -> None:
@@ -95,8 +123,8 @@ def _field(column: Column, header: tuple[str, ...], uri: str) -> int:
     near = get_close_matches(wanted, header, n=1)
     found = ", ".join(header)[:200]
     hint = f"is it {near[0]!r}? Then give the column that `header`" if near else f"the header has: {found}"
-    if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
-        hint = "fields must be separated by commas"
+    if len(header) == 1:
+        hint = "fields must be separated by commas, semicolons, tabs or bars"
     raise SourceError(f"the header lacks the column {wanted!r}", uri, hint)
 
 

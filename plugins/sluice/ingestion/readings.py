@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from sluice.domain.columns import Column, ColumnType
 from sluice.ingestion.layout import Layout
 
 #: Texts, in lower case, that mean that there is no value.
-MISSING = frozenset({"", "na", "nan", "null", "?"})
+MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", "?", "-", "--"})
 
 TRUE = frozenset({"true", "t", "yes", "y", "on", "1", "1.0"})
 FALSE = frozenset({"false", "f", "no", "n", "off", "0", "0.0"})
@@ -29,6 +30,16 @@ CHUNK = 2_000
 LONGEST = 1 << 20
 
 ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+#: Other characters that are written where a space or an apostrophe separates thousands.
+LOOKALIKES = str.maketrans(
+    {
+        "\N{NO-BREAK SPACE}": " ",
+        "\N{NARROW NO-BREAK SPACE}": " ",
+        "\N{THIN SPACE}": " ",
+        "\N{RIGHT SINGLE QUOTATION MARK}": "'",
+    }
+)
 
 
 @dataclass
@@ -79,7 +90,7 @@ class Reading:
                 taken.append(raw.decode("utf-8", errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}"))
                 yield taken[-1]
 
-        parser = csv.reader(lines())
+        parser = csv.reader(lines(), delimiter=self.layout.delimiter)
         while True:
             taken.clear()
             try:
@@ -89,7 +100,7 @@ class Reading:
             if fields is None:
                 return
             if len(taken) > 1 and not self._holds(fields):
-                yield from (_alone(line) for line in taken if line.strip())
+                yield from (_alone(line, self.layout.delimiter) for line in taken if line.strip())
             elif "".join(taken).strip():
                 yield fields or [taken[0]]
 
@@ -119,7 +130,7 @@ def reader(column: Column) -> Callable[[str], str]:
     """
     if column.type == "category":
         return _category(column)
-    parse = PARSERS[column.type]
+    parse = _parser(column)
 
     def read(text: str) -> str:
         try:
@@ -130,6 +141,18 @@ def reader(column: Column) -> Callable[[str], str]:
             raise
 
     return read
+
+
+def plain(column: Column) -> bool:
+    """Whether Postgres reads the column's values as they stand, or else refuses them."""
+    return column.thousands is None and column.format is None
+
+
+def _parser(column: Column) -> Callable[[str], str]:
+    parse = PARSERS[column.type]
+    if column.thousands is not None:
+        return partial(_grouped, parse, column.thousands)
+    return parse if column.format is None else partial(_dated, column.format)
 
 
 def _readable(column: Column, text: str) -> bool:
@@ -188,10 +211,29 @@ def _timestamp(text: str) -> str:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).isoformat()
 
 
-def _alone(line: str) -> list[str]:
+def _dated(pattern: str, text: str) -> str:
+    moment = datetime.strptime(text.strip(), pattern)  # noqa: DTZ007 - the zone follows
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).isoformat()
+
+
+def _grouped(parse: Callable[[str], str], separator: str, text: str) -> str:
+    """A number with separated thousands; 1,5 is not 15, so separators must stand where they belong."""
+    text = text.strip().translate(LOOKALIKES)
+    if not GROUPED[separator].fullmatch(text):
+        raise ValueError(text)
+    return parse(text.replace(separator, "").replace(",", "."))
+
+
+def _grouping(separator: str) -> re.Pattern[str]:
+    group, point = re.escape(separator), "," if separator == "." else r"\."
+    whole = rf"(?:\d{{1,3}}(?:{group}\d{{3}})+|\d+|(?={point}\d))"
+    return re.compile(rf"[+-]?{whole}(?:{point}\d*)?(?:[eE][+-]?\d+)?", re.ASCII)
+
+
+def _alone(line: str, delimiter: str) -> list[str]:
     """One line's fields, or the whole line where not even that can be read."""
     try:
-        return next(csv.reader([line]), [])
+        return next(csv.reader([line], delimiter=delimiter), [])
     except csv.Error:
         return [line]
 
@@ -203,3 +245,6 @@ PARSERS: dict[ColumnType, Callable[[str], str]] = {
     "boolean": _boolean,
     "timestamp": _timestamp,
 }
+
+#: Numbers as they are written where thousands may be separated, by the separator.
+GROUPED = {separator: _grouping(separator) for separator in (",", ".", " ", "'")}

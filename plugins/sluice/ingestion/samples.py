@@ -75,7 +75,7 @@ def generate(
     left = sample.rows if rows is None else rows
     while left > 0:
         table = draw(random, min(CHUNK, left))
-        written = [_text(table[c.name].tolist(), sample.decimals(c.name)) for c in columns]
+        written = [_text(c, table[c.name].tolist(), sample.decimals(c.name)) for c in columns]
         yield _lines(zip(*written, strict=True))
         left -= CHUNK
 
@@ -129,11 +129,13 @@ def _fits(column: Column, text: str) -> bool:
     return column.type == "category" and column.allows(text)
 
 
-def _text(values: Sequence[Any], decimals: int) -> list[str]:
+def _text(column: Column, values: Sequence[Any], decimals: int) -> list[str]:
     if values and isinstance(next((v for v in values if v is not None), None), str):
         return ["" if v is None else v for v in values]
     pattern = f"%.{decimals}f"
-    return ["" if v is None or v != v else pattern % v for v in values]
+    texts = ["" if v is None or v != v else pattern % v for v in values]
+    # Where a point separates thousands, a comma stands for the point.
+    return [text.replace(".", ",") for text in texts] if column.thousands == "." else texts
 
 
 def _lines(rows: Iterable[Sequence[str]]) -> str:

@@ -21,7 +21,7 @@ from sluice.domain.errors import SourceError, StateError, TransientError
 from sluice.domain.use_case import UseCase
 from sluice.ingestion import batches, samples, sources, tables
 from sluice.ingestion.sources import SourceFile
-from tests.unit.ingestion.conftest import HEADER, ROW, hashed
+from tests.unit.ingestion.conftest import HEADER, ROW, SPEC, hashed
 
 Make = Callable[..., SourceFile]
 
@@ -106,7 +106,40 @@ def test_values_are_read_alike_by_postgres_and_by_tolerance(
     assert first == second
 
 
-@pytest.mark.parametrize("missing", ["", '""', "NA", "NaN", "null", "?"])
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [({"thousands": "."}, (1234.0, "2024-02-01")), ({"format": "%Y/%d/%m"}, (1.234, "2024-01-02"))],
+    ids=["thousands", "format"],
+)
+def test_numbers_and_dates_are_read_as_their_columns_say(
+    warehouse: Warehouse,
+    make_use_case: Callable[..., UseCase],
+    make_source: Make,
+    change: dict[str, str],
+    expected: tuple[float, str],
+) -> None:
+    changed = "at" if "format" in change else "reading"
+    columns = [column | (change if column["name"] == changed else {}) for column in SPEC["columns"]]
+    # Postgres reads both without complaint, and one of them wrongly.
+    batch = batches.land(
+        warehouse, make_use_case("europe_" + changed, columns=columns), make_source("7,1.234,,,,2024/02/01")
+    )
+    assert (batch.rows, batch.quarantined) == (1, 0)
+    (row,) = landed(warehouse, make_use_case("europe_" + changed, columns=columns))
+    assert (row["reading"], row["at"].date().isoformat()) == expected
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_a_file_may_separate_its_fields_otherwise(
+    warehouse: Warehouse, heating: UseCase, make_source: Make, delimiter: str
+) -> None:
+    rows = (ROW.replace(",", delimiter), ROW.replace(",", delimiter).replace("gas", '"oil"'), "a,b")
+    batch = batches.land(warehouse, heating, make_source(*rows, header=HEADER.replace(",", delimiter)))
+    assert (batch.rows, batch.quarantined) == (3, 1)
+    assert [row["fuel"] for row in landed(warehouse, heating)] == ["gas", "oil"]
+
+
+@pytest.mark.parametrize("missing", ["", '""', "NA", "NaN", "null", "?", "-", "n/a", "None"])
 @pytest.mark.parametrize("beside", ["1", "1.0"], ids=["alone", "beside a tolerant reading"])
 def test_a_missing_value_is_missing_however_it_is_spelt(
     warehouse: Warehouse, heating: UseCase, make_source: Make, missing: str, beside: str

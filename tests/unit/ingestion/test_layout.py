@@ -38,6 +38,13 @@ def test_columns_come_in_any_order_and_other_fields_are_named(tmp_path: Path, he
     assert found.extra == ("note",)
 
 
+@pytest.mark.parametrize("delimiter", [b",", b";", b"\t", b"|"])
+def test_what_stands_between_fields_is_told_by_the_header(tmp_path: Path, heating: UseCase, delimiter: bytes) -> None:
+    header = delimiter.join([b"meter", b"reading", b"floor", b"heated", b'"fuel"', b"at", b"note"]) + b"\n"
+    found = read(tmp_path, heating, header)
+    assert (found.delimiter.encode(), found.fields, found.offset) == (delimiter, (0, 1, 2, 3, 4, 5), len(header))
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [
@@ -52,7 +59,8 @@ def test_columns_come_in_any_order_and_other_fields_are_named(tmp_path: Path, he
         (b"meter,reading,floor,heated,fuel,at,meter\n", "'meter' twice"),
         (b"meter,reading,floor,heated,at\n", "lacks the column 'fuel'"),
         (b"meter,readings,floor,heated,fuel,at\n", "is it 'readings'?"),
-        (b"meter;reading;floor;heated;fuel;at\n", "separated by commas"),
+        (b"meter:reading:floor:heated:fuel:at\n", "separated by commas, semicolons"),
+        (b"meter;reading;floor;heated;at\n", "lacks the column 'fuel'"),
         (b"x" * 100_000, "longer than"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from typing import Literal
 
 import pytest
 
@@ -43,7 +44,7 @@ def test_a_value_is_read_as_it_was_meant(kind: ColumnType, text: str, value: str
     assert reader(column(kind))(text) == value
 
 
-@pytest.mark.parametrize("text", ["", "  ", "?", "NaN", " null", "na"])
+@pytest.mark.parametrize("text", ["", "  ", "?", "NaN", " null", "na", "N/A", "#N/A", "None", "-", "--"])
 @pytest.mark.parametrize("kind", ["number", "integer", "boolean", "timestamp"])
 def test_a_missing_value_has_many_spellings(kind: ColumnType, text: str) -> None:
     assert reader(column(kind))(text) == "\\N"
@@ -64,6 +65,65 @@ def test_a_missing_value_has_many_spellings(kind: ColumnType, text: str) -> None
 def test_what_cannot_be_meant_is_not_guessed(kind: ColumnType, text: str) -> None:
     with pytest.raises(ValueError, match=r".*"):
         reader(column(kind))(text)
+
+
+@pytest.mark.parametrize(
+    ("thousands", "text", "value"),
+    [
+        (",", "1,234,567.5", "1234567.5"),
+        (",", "-1,234", "-1234.0"),
+        (",", "1234.5", "1234.5"),
+        (",", ".5", "0.5"),
+        (",", "1.5e3", "1500.0"),
+        (".", "1.234,5", "1234.5"),
+        (".", "1.234", "1234.0"),
+        (".", "0,25", "0.25"),
+        (".", ",5", "0.5"),
+        (" ", "1 234.5", "1234.5"),
+        (" ", "1\N{NO-BREAK SPACE}234", "1234.0"),
+        ("'", "1'234.5", "1234.5"),
+        ("'", "1\N{RIGHT SINGLE QUOTATION MARK}234", "1234.0"),
+        (".", " NA ", "\\N"),
+        (",", "-", "\\N"),
+    ],
+)
+def test_separated_thousands_are_read(thousands: Literal[",", ".", " ", "'"], text: str, value: str) -> None:
+    assert reader(Column(name="x", type="number", thousands=thousands))(text) == value
+
+
+@pytest.mark.parametrize(
+    ("thousands", "text"),
+    [(",", "1,5"), (",", "12,34"), (",", "1,2345"), (",", "1234,567"), (".", "1.5"), (".", "1,234.5"), (" ", "1  234")],
+)
+def test_separators_in_other_places_are_not_guessed(thousands: Literal[",", ".", " ", "'"], text: str) -> None:
+    with pytest.raises(ValueError, match=r".*"):
+        reader(Column(name="x", type="number", thousands=thousands))(text)
+
+
+def test_an_integer_may_have_separated_thousands() -> None:
+    read = reader(Column(name="x", type="integer", thousands=","))
+    assert read("1,234,567") == "1234567"
+    with pytest.raises(ValueError, match=r"1234\.5"):
+        read("1,234.5")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "value"),
+    [
+        ("%d.%m.%Y", " 31.12.2024", "2024-12-31T00:00:00+00:00"),
+        ("%m/%d/%y %H:%M", "12/31/24 10:30", "2024-12-31T10:30:00+00:00"),
+        ("%d/%m/%Y %H:%M %z", "31/12/2024 10:30 +0200", "2024-12-31T10:30:00+02:00"),
+        ("%d.%m.%Y", "NA", "\\N"),
+    ],
+)
+def test_a_timestamp_is_read_as_its_column_says(pattern: str, text: str, value: str) -> None:
+    assert reader(Column(name="x", type="timestamp", role="ignore", format=pattern))(text) == value
+
+
+@pytest.mark.parametrize("text", ["2024-12-31", "12.31.2024", "31.12.2024 10:30"])
+def test_a_timestamp_that_is_written_otherwise_is_not_guessed(text: str) -> None:
+    with pytest.raises(ValueError, match=r".*"):
+        reader(Column(name="x", type="timestamp", role="ignore", format="%d.%m.%Y"))(text)
 
 
 def read(use_case: UseCase, text: str) -> tuple[Reading, list[list[str]], list[tuple[str, object, str]]]:

@@ -19,7 +19,7 @@ from sluice.adapters.warehouse import Warehouse
 from sluice.domain.errors import SluiceError
 from sluice.domain.use_case import UseCase
 from sluice.ingestion import batches, expectations, quarantine, samples, sources
-from tests.unit.ingestion import files
+from tests.unit.ingestion.drafting import files
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 

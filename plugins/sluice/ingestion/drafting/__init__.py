@@ -1,0 +1,1 @@
+"""Drafting: a use case made from a CSV file that nothing is known about yet."""
