@@ -168,10 +168,10 @@ def report(use_cases: Sequence[UseCase], outcomes: Sequence[Outcome], trials: in
         "# The models on the public data",
         f"Written by `make bench-models` with Python {platform.python_version()}, not by hand.",
         f"Nested cross-validation: {folds} outer folds of a fifth of the rows each, cut by the rows' own hashes so "
-        f"that duplicates stay together. In each, imputation, clusters, family, hyper-parameters (at most {trials} trials) "
-        "and calibration are chosen on the other rows alone, by the code that the training DAG runs, and the fold's "
-        "rows are scored once, by the graph that would be served. A single split is not the mean: one training "
-        "through Airflow lands somewhere within the spread.",
+        f"that duplicates stay together. In each, imputation, clusters, family, hyper-parameters (at most {trials} "
+        "trials) and calibration are chosen on the other rows alone, by the code that the training DAG runs, and the "
+        "fold's rows are scored once, by the graph that would be served. A single split is not the mean: one "
+        "training through Airflow lands somewhere within the spread.",
     ]
     for use_case in use_cases:
         own = [o for o in outcomes if o.use_case == use_case.name]

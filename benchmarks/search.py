@@ -3,8 +3,8 @@
 The trials cost about the same each: boosting of one size, none given up. They are scored on the housing sample, and
 live in a Postgres server of this benchmark's own. Each worker is a process with one thread, and is timed from the
 moment when all have loaded their rows to the end of the last one. What keeps the ratio below the number of workers:
-the last trial, which the others wait for; the turns in which proposals are drawn; the pause between two
-looks at whether the others are done; and cores that share their caches and memory.
+the last trial, which the others wait for; the turns in which proposals are drawn; the pause between two looks at
+whether the others are done; and cores that share their caches and memory.
 """
 
 from __future__ import annotations

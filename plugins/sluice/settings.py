@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from pathlib import Path
 
@@ -35,6 +36,8 @@ class Settings(BaseSettings):
     """Root of the object store, as a URL; not percent-encoded, because fsspec takes a path as it stands."""
     bento_store: Path = REPOSITORY / "var" / "bentoml"
     """BENTOML_HOME of the builds."""
+    search_workers: int = Field(default=min(4, os.cpu_count() or 1), ge=1, le=32)
+    """How many processes a search is done by, with one thread each."""
     alerts_from: str = "sluice@localhost"
     alerts_to: str = "ops@localhost"
     """Who hears of what no use case owns: broken specs, import errors."""

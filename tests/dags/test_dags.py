@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk import DAG
+from airflow.sdk.definitions.mappedoperator import MappedOperator
 
 from sluice.domain.use_case import UseCase
 from sluice.orchestration.ingest import ingest_dag
@@ -16,6 +17,7 @@ from sluice.orchestration.monitor import monitor_dag
 from sluice.orchestration.operate import platform_dags
 from sluice.orchestration.promote import promote_dag
 from sluice.orchestration.train import train_dag
+from sluice.settings import settings
 
 REPOSITORY = Path(__file__).parents[2]
 FILES = sorted((REPOSITORY / "dags").glob("*.py"))
@@ -25,7 +27,8 @@ HEAVY = {
 }  # fmt: skip
 PARSE_SECONDS = 3.0
 VERBS = {
-    "build", "check", "confirm", "decide", "deploy", "judge", "land", "pick", "register", "search", "take",
+    "build", "check", "confirm", "decide", "deploy", "judge", "land", "open", "pick", "recognise", "register", "search",
+    "take",
 }  # fmt: skip
 
 #: Parses one file as the DAG processor does, and tells what it cost and what it loaded.
@@ -118,3 +121,22 @@ def test_schedules_are_those_of_the_spec(stages: dict[str, DAG], use_cases: tupl
         for stage in ("ingest", "train", "monitor"):
             expression = stages[f"{use_case.name}_{stage}"].schedule.expression  # type: ignore[union-attr]
             assert expression == getattr(use_case.schedule, stage)
+
+
+def test_a_search_has_as_many_workers_as_the_settings_say(
+    stages: dict[str, DAG], use_cases: tuple[UseCase, ...]
+) -> None:
+    for use_case in use_cases:
+        search = stages[f"{use_case.name}_train"].get_task("search")
+        assert isinstance(search, MappedOperator)
+        assert search.op_kwargs_expand_input.value["worker"] == list(range(1, settings().search_workers + 1))
+
+
+def test_a_training_that_needs_no_search_registers_all_the_same(
+    stages: dict[str, DAG], use_cases: tuple[UseCase, ...]
+) -> None:
+    for use_case in use_cases:
+        dag = stages[f"{use_case.name}_train"]
+        assert dag.get_task("register_candidate").trigger_rule == "none_failed"
+        assert {task.task_id for task in dag.tasks if task.trigger_rule != "all_success"} == {"register_candidate"}
+        assert dag.get_task("register_candidate").upstream_task_ids == {"take_snapshot", "recognise", "search"}

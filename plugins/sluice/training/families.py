@@ -18,9 +18,10 @@ from sluice.domain.errors import DataError, SpecError
 from sluice.domain.measures import Task
 from sluice.domain.search import Family
 from sluice.domain.use_case import UseCase
-from sluice.training import boosting, features, forests, linear
+from sluice.training import features
 from sluice.training.choices import Choices
 from sluice.training.folds import Fold
+from sluice.training.graph import boosting, forests, linear
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -390,6 +390,8 @@ def test_three_workers_share_a_budget_and_repeat_nothing(office: Office) -> None
 
     assert [worker.returncode for worker in workers] == [0, 0, 0]
     assert sum("trial " in text for text in said) > 1, "one worker did everything"
+    attempts = office.result().attempts
+    assert any(a.begun < b.begun < a.finished for a in attempts for b in attempts), "they worked one after the other"
     trials = office.trials()
     assert places(trials) == list(range(10))
     assert len(trials) == 10
