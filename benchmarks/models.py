@@ -31,7 +31,9 @@ from sluice.adapters.metrics import measure
 from sluice.adapters.migrations import migrate
 from sluice.adapters.warehouse import Warehouse
 from sluice.domain.contract import Lineage
+from sluice.domain.evidence import Check, Subject
 from sluice.domain.use_case import UseCase
+from sluice.gate import quality
 from sluice.ingestion import acceptance, batches, sources, tables
 from sluice.settings import settings
 from sluice.training import candidate, search
@@ -53,6 +55,7 @@ class Outcome:
 
     Attributes:
         family: Of the model that was chosen.
+        checks: What the gate says of the test rows, by code.
         covered: Share of the test rows that the interval or the prediction set covers.
         seconds: For choosing, searching and fitting, in one thread.
     """
@@ -64,6 +67,7 @@ class Outcome:
     trials: int
     family: str
     metrics: dict[str, float]
+    checks: dict[str, Check]
     covered: float | None
     seconds: float
 
@@ -123,21 +127,22 @@ def _columns(use_case: UseCase) -> object:
     return sql.SQL(", ").join(sql.Identifier(column.name) for column in use_case.columns)
 
 
-def rotated(use_case: UseCase, frame: pd.DataFrame, fold: int) -> Rows:
+def rotated(use_case: UseCase, frame: pd.DataFrame, fold: int) -> pd.DataFrame:
     """The rows divided as ever, but with the hash turned by so many fifths; no row is a test row twice."""
     split = use_case.training.split
     share = frame["_identity"].str[:8].map(lambda digits: int(digits, 16) / 2**32).to_numpy()
     turned = (share - fold / FOLDS) % 1
     cuts = [1 / FOLDS, 1 / FOLDS + split.calibration]
     parts = np.array(["test", "calibration", "train"])[np.digitize(turned, cuts)]
-    return Rows.of(use_case, frame.assign(_part=parts))
+    return frame.assign(_part=parts)
 
 
 def run(use_case: UseCase, path: Path, fold: int, trials: int) -> Outcome:
     """Choose, search, fit and score one outer fold."""
     logging.disable(logging.WARNING)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    rows = rotated(use_case, pd.read_parquet(path), fold)
+    frame = rotated(use_case, pd.read_parquet(path), fold)
+    rows = Rows.of(use_case, frame)
     begun = time.perf_counter()
     findings = choose(use_case, rows.train)
     study = search.open_study(use_case, f"fold-{fold}", optuna.storages.InMemoryStorage(), findings)
@@ -147,6 +152,16 @@ def run(use_case: UseCase, path: Path, fold: int, trials: int) -> Outcome:
     )
     with tempfile.TemporaryDirectory() as folder:
         made = candidate.make(use_case, rows, found.choices, found.best, lineage, "", Path(folder))
+        seconds = time.perf_counter() - begun
+        subject = Subject(
+            use_case=use_case.name,
+            version=1,
+            bundle_sha256=made.bundle.sha256,
+            champion_version=None,
+            champion_bundle_sha256=None,
+        )
+        test = frame[frame["_part"] == "test"].reset_index(drop=True)
+        evidence = quality.judge(use_case, subject, made.bundle, None, test)
     contract = made.bundle.contract
     promised = contract.interval or contract.prediction_set
     return Outcome(
@@ -157,8 +172,9 @@ def run(use_case: UseCase, path: Path, fold: int, trials: int) -> Outcome:
         trials=len(found.attempts),
         family=found.best.family,
         metrics=measure(use_case.task, rows.test.target, made.predicted),
+        checks={check.code: check for check in evidence.checks if check.limit and check.code != "test_rows"},
         covered=promised.coverage if promised else None,
-        seconds=time.perf_counter() - begun,
+        seconds=seconds,
     )
 
 
@@ -175,7 +191,7 @@ def report(use_cases: Sequence[UseCase], outcomes: Sequence[Outcome], trials: in
     ]
     for use_case in use_cases:
         own = [o for o in outcomes if o.use_case == use_case.name]
-        parts += [f"## {use_case.title}", _facts(own), _scores(use_case, own)]
+        parts += [f"## {use_case.title}", _facts(own), _scores(use_case, own), _verdicts(own)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -192,15 +208,28 @@ def _facts(outcomes: Sequence[Outcome]) -> str:
 
 
 def _scores(use_case: UseCase, outcomes: Sequence[Outcome]) -> str:
-    lines = ["| metric | mean | spread (sd) | lowest | highest | the gate asks for |", "|---|---|---|---|---|---|"]
+    lines = ["| metric | mean | spread (sd) | lowest | highest |", "|---|---|---|---|---|"]
     for name in TOLD[use_case.task]:
         values = np.array([o.metrics[name] for o in outcomes])
         numbers = " | ".join(_number(v) for v in (values.mean(), values.std(), values.min(), values.max()))
-        bound = {str(k): v for k, v in use_case.gate.thresholds.items()}.get(name)
-        asked = ""
-        if bound is not None:
-            asked = f">= {bound.min:,g}" if bound.min is not None else f"<= {bound.max:,g}"
-        lines.append(f"| {name} | {numbers} | {asked} |")
+        lines.append(f"| {name} | {numbers} |")
+    return "\n".join(lines)
+
+
+def _verdicts(outcomes: Sequence[Outcome]) -> str:
+    """What the gate asks for, what the folds reached, and in how many of them it would have said yes."""
+    lines = [
+        "What the gate would have said of each fold's model, on the fold's rows:",
+        "",
+        "| check | mean | spread (sd) | the gate asks for | passes |",
+        "|---|---|---|---|---|",
+    ]
+    for code in dict.fromkeys(code for o in outcomes for code in o.checks):
+        checks = [o.checks[code] for o in outcomes if code in o.checks]
+        values = np.array([check.value for check in checks if check.value is not None])
+        passed = sum(check.verdict == "pass" for check in checks)
+        numbers = f"{_number(values.mean())} | {_number(values.std())}" if len(values) else "could not tell | "
+        lines.append(f"| `{code}` | {numbers} | {checks[0].limit} | {passed} of {len(checks)} |")
     return "\n".join(lines)
 
 

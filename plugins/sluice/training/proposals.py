@@ -16,7 +16,7 @@ Space = Mapping[Family, Mapping[str, Values]]
 Proposal = dict[str, int | float | str]
 
 #: Trials that every family gets before the search may favour one.
-TRIES_PER_FAMILY = 3
+TRIES_PER_FAMILY = 2
 
 
 def starts(space: Space, task: Task) -> list[Proposal]:
