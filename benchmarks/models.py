@@ -146,7 +146,8 @@ def run(use_case: UseCase, path: Path, fold: int, trials: int) -> Outcome:
     begun = time.perf_counter()
     findings = choose(use_case, rows.train)
     study = search.open_study(use_case, f"fold-{fold}", optuna.storages.InMemoryStorage(), findings)
-    found = search.run(use_case, rows.train, study, trials)
+    search.run(use_case, rows.train, study, trials)
+    found = search.result(use_case, study)
     lineage = Lineage(
         run_id="", snapshot_id="", spec_sha256="", test_share=1 / FOLDS, identity=use_case.identity, git_commit=None
     )

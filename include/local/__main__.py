@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import click
-import yaml
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -33,6 +32,8 @@ from sluice.domain.use_case import UseCase
 
 console = Console(highlight=False)
 
+#: From so many digits on a field's value is an id and no number.
+MOST_DIGITS = 10
 #: Stands for every use case there is.
 ALL = "all"
 
@@ -182,11 +183,13 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 def _field(text: str) -> tuple[str, object]:
-    """A field and its value; what stands behind the sign is read as YAML, so that 3 is a number and true a yes."""
+    """A field and its value: true, false, null and whole numbers as such, everything else as the text it is."""
     name, sign, value = text.partition("=")
     if not name or not sign:
         raise StackError(f"{text!r} is not a field with a value", action="write FIELD=VALUE, for example trials=5")
-    return name, yaml.safe_load(value)
+    words: dict[str, object] = {"true": True, "false": False, "null": None}
+    # An id may be of digits only; a number that is meant as one is short.
+    return name, words.get(value, int(value) if value.isdecimal() and len(value) < MOST_DIGITS else value)
 
 
 def _chosen(names: tuple[str, ...]) -> list[UseCase]:

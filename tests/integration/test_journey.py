@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import httpx
 import pytest
 
 from sluice.domain.use_case import UseCase
-from tests.live import LiveStack
+from tests.live import REPOSITORY, LiveStack
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +135,8 @@ def test_real_data_brings_a_better_champion_without_a_failed_request(
 
     shown = next(part["metrics"]["r2"] for part in decision["evidence"] if part["blessing"] == "good_enough")
     assert decision["code"] == "promote"
-    assert shown >= 0.82
+    mean, spread = benchmarked("r2")
+    assert abs(shown - mean) <= 2 * spread, "one training lands within the spread of docs/models.md"
     assert {status for status, _, _ in answers} == {200}
     [row] = live.warehouse.rows(
         "SELECT extract(epoch FROM deployed_at) AS at FROM ml.deployments WHERE to_version = %(version)s",
@@ -142,6 +144,14 @@ def test_real_data_brings_a_better_champion_without_a_failed_request(
     )
     live_after = min(at for _, version, at in answers if version == decision["version"]) - float(row["at"])
     assert live_after < 5, f"live {live_after:.1f} s after the alias moved"
+
+
+def benchmarked(metric: str) -> tuple[float, float]:
+    """Mean and standard deviation of a metric of housing, as the benchmark wrote them down."""
+    page = (REPOSITORY / "docs" / "models.md").read_text(encoding="utf-8")
+    found = re.search(rf"## Housing prices.*?\| {metric} \| ([\d.]+) \| ([\d.]+) \|", page, re.DOTALL)
+    assert found is not None
+    return float(found[1]), float(found[2])
 
 
 @contextmanager

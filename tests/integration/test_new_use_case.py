@@ -1,4 +1,4 @@
-"""A CSV becomes a live endpoint with one command: no Python written, no other file changed."""
+"""A folder is all a model needs: a CSV becomes a live endpoint with one command, and no other file changes."""
 
 from __future__ import annotations
 

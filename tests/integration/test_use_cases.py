@@ -1,4 +1,4 @@
-"""A folder is all a model needs, and a broken one troubles no other."""
+"""A broken use case troubles no other."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from sluice.domain.use_case import UseCase
 from tests.live import LiveStack
 
 
@@ -22,18 +21,6 @@ def added(live: LiveStack) -> Iterator[Path]:
     spec.write_text(text.replace("title: Housing prices", "title: Homes", 1), encoding="utf-8")
     yield spec
     shutil.rmtree(folder)
-
-
-def test_a_dropped_in_folder_gets_dags_tables_and_an_endpoint(live: LiveStack, added: Path, housing: UseCase) -> None:
-    addresses = live.stack.up(print, lambda _: None)
-
-    live.run("homes_ingest", source="sample:homes?rows=8000&seed=5")
-    _, decision = live.promote("homes", trials=2)
-
-    assert decision["code"] == "promote"
-    answer = live.predict("homes", dict(housing.serving.example), addresses)
-    assert answer["use_case"] == "homes"
-    assert answer["model_version"] == decision["version"]
 
 
 def test_a_broken_spec_is_mailed_and_troubles_no_other(live: LiveStack, added: Path) -> None:

@@ -143,7 +143,7 @@ def search(name: str, snapshot_id: str, worker: int, *, params: dict[str, Any]) 
     log.info("worker %d", worker)
     with studies.storage(settings().optuna_dsn) as database:
         study = studies.get(use_case, snapshot_id, database)
-        return len(searching.run(use_case, rows.train, study, params["trials"]).attempts)
+        return searching.run(use_case, rows.train, study, params["trials"])
 
 
 def register_candidate(

@@ -29,7 +29,7 @@ from sluice.domain.contract import (
 )
 from sluice.domain.errors import ConversionError
 from sluice.domain.use_case import UseCase
-from sluice.training import families, folds, golden, graph, intervals
+from sluice.training import families, folds, golden, graph, intervals, provenance
 from sluice.training.choices import Choices
 from sluice.training.search import Attempt
 from sluice.training.snapshots import Part, Rows
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: What the numbers of a release depend on.
-LIBRARIES = ("numpy", "scikit-learn", "lightgbm", "onnx", "onnxruntime")
 
 #: Under this many train rows the metrics are measured out of folds too, so many times over.
 FEW_ROWS = 1_000
@@ -160,7 +158,7 @@ def promise(
         metrics=metrics,
         out_of_fold=out_of_fold,
         lineage=lineage,
-        libraries={name: version(name) for name in LIBRARIES},
+        libraries={name: version(name) for name in provenance.LIBRARIES},
         runtime_sha256=runtime_sha256,
         trained_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )

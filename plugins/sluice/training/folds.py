@@ -35,7 +35,7 @@ def divide(use_case: UseCase, part: Part, count: int, seed: int) -> tuple[Fold, 
         seed: Of the shuffling.
 
     Raises:
-        DataError: There are fewer different rows, or rows of a class, than folds.
+        DataError: There are fewer different rows, or different rows of a class, than folds.
     """
     different = len(np.unique(part.identity))
     if different < count:
@@ -50,10 +50,10 @@ def divide(use_case: UseCase, part: Part, count: int, seed: int) -> tuple[Fold, 
 
 def _refuse_rare_classes(use_case: UseCase, part: Part, count: int) -> None:
     for index, name in enumerate(use_case.classes):
-        rows = int(np.sum(part.target == index))
+        rows = len(np.unique(part.identity[part.target == index]))
         if rows < count:
             raise DataError(
-                f"class {name!r} has {rows} training rows, and {count} folds need {count}",
+                f"class {name!r} has {rows} different training rows, and {count} folds need {count}",
                 f"validated.{use_case.name}",
                 "ingest more rows of it, or take the class out of the spec",
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
 from sluice.domain.errors import StateError
@@ -15,6 +16,8 @@ REPOSITORY = PACKAGE.parents[1]
 #: What the numbers of a training follow from, beside its rows and its spec.
 ROOMS = ("training", "adapters", "domain")
 LOCK = "requirements.txt"
+#: What the numbers of a release depend on.
+LIBRARIES = ("numpy", "scikit-learn", "lightgbm", "onnx", "onnxruntime")
 
 
 @cache
@@ -35,6 +38,9 @@ def digest(repository: Path) -> str:
     package = repository / "plugins" / PACKAGE.name
     paths = sorted(path for room in ROOMS for path in (package / room).rglob("*.py"))
     whole = hashlib.sha256()
+    # What is installed may differ from the lock.
+    for name in LIBRARIES:
+        whole.update(f"{name}=={version(name)}\0".encode())
     for path in (*paths, repository / LOCK):
         name = path.relative_to(repository).as_posix()
         whole.update(name.encode() + b"\0" + hashlib.sha256(_content(path)).digest())

@@ -108,7 +108,7 @@ def open_study(use_case: UseCase, snapshot_id: str, database: BaseStorage, findi
     return studies.create(use_case, snapshot_id, database, findings)
 
 
-def run(use_case: UseCase, train: Part, study: Study, trials: int | None = None) -> SearchResult:
+def run(use_case: UseCase, train: Part, study: Study, trials: int | None = None) -> int:
     """Draw and score trials until the study's budget of finished ones is spent or the time is over.
 
     Any number of workers may run this on one study at once, each in its own process: they draw in turns, never
@@ -122,8 +122,11 @@ def run(use_case: UseCase, train: Part, study: Study, trials: int | None = None)
         study: Of this use case on these rows.
         trials: A budget other than the spec's.
 
+    Returns:
+        How many trials are finished; another worker's last one may still run where the time was over.
+
     Raises:
-        DataError: The time was over before any trial was complete, or the metric cannot be told.
+        DataError: The metric cannot be told.
         TransientError: The database does not answer.
     """
     _quiet()
@@ -138,7 +141,7 @@ def run(use_case: UseCase, train: Part, study: Study, trials: int | None = None)
             pass
     if study.finished < budget:
         log.warning("the time limit of %g minutes ended the search", training.time_limit_minutes)
-    return _result(study, use_case)
+    return study.finished
 
 
 def read(use_case: UseCase, snapshot_id: str, database: BaseStorage) -> SearchResult:
@@ -148,7 +151,28 @@ def read(use_case: UseCase, snapshot_id: str, database: BaseStorage) -> SearchRe
         StateError: There was none.
         DataError: None of its trials is complete.
     """
-    return _result(studies.get(use_case, snapshot_id, database), use_case)
+    return result(use_case, studies.get(use_case, snapshot_id, database))
+
+
+def result(use_case: UseCase, study: Study) -> SearchResult:
+    """What a study has found so far.
+
+    Raises:
+        DataError: None of its trials is complete.
+    """
+    if not study.trials(TrialState.COMPLETE):
+        raise DataError(
+            "no trial was complete when the time was over",
+            study.name,
+            "raise training.time_limit_minutes or narrow the search space",
+        )
+    return SearchResult(
+        study=study.name,
+        metric=use_case.search_metric,
+        best=_attempt(study.record.best_trial),
+        attempts=tuple(_attempt(trial) for trial in study.trials(*FINISHED)),
+        findings=study.findings,
+    )
 
 
 class _Worker:
@@ -201,22 +225,6 @@ class _Worker:
 def _quiet() -> None:
     # Optuna's own lines would say the same twice.
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-
-
-def _result(study: Study, use_case: UseCase) -> SearchResult:
-    if not study.trials(TrialState.COMPLETE):
-        raise DataError(
-            "no trial was complete when the time was over",
-            study.name,
-            "raise training.time_limit_minutes or narrow the search space",
-        )
-    return SearchResult(
-        study=study.name,
-        metric=use_case.search_metric,
-        best=_attempt(study.record.best_trial),
-        attempts=tuple(_attempt(trial) for trial in study.trials(*FINISHED)),
-        findings=study.findings,
-    )
 
 
 def _attempt(trial: FrozenTrial) -> Attempt:

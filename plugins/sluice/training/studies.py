@@ -171,8 +171,14 @@ class Study:
         return free
 
     def _proposal(self, place: int, starts: list[Proposal]) -> dict[str, Any]:
-        """What is tried at a place: what died there, one of the first proposals, or whatever the sampler likes."""
+        """What is tried at a place: what died there, one of the first proposals, or whatever the sampler likes.
+
+        A proposal that died twice may be what kills its process, for example by the memory it takes: then the sampler
+        proposes another.
+        """
         died = [t for t in self.trials(TrialState.FAIL) if _place_of(t) == place and t.params]
+        if len(died) > 1:
+            return {}
         if died:
             return dict(died[-1].params)
         return starts[place] if place < len(starts) else {}

@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline
 from sluice.adapters import bundles, metrics
 from sluice.domain.errors import ConversionError
 from sluice.domain.measures import Task
-from sluice.training import candidate, families, graph
+from sluice.training import candidate, families, graph, provenance
 from sluice.training.search import Attempt
 from sluice.training.snapshots import Part, Rows
 from tabular import contract as serving
@@ -66,7 +66,7 @@ def test_the_contract_says_what_the_spec_says(trained: Training) -> None:
     assert (contract.limits.missing, contract.limits.unseen_category) == ("impute", "ignore")
     assert contract.lineage == LINEAGE
     assert contract.runtime_sha256 == "f" * 64
-    assert set(contract.libraries) == set(candidate.LIBRARIES)
+    assert set(contract.libraries) == set(provenance.LIBRARIES)
 
 
 def test_the_output_has_a_unit_or_classes_with_the_positive_one_last() -> None:

@@ -26,6 +26,7 @@ from sluice.training.choices import Choices, Findings
 from sluice.training.proposals import TRIES_PER_FAMILY
 from sluice.training.search import SearchResult
 from sluice.training.snapshots import Part, Rows
+from sluice.training.studies import Study
 from tests.conftest import REPOSITORY, Server
 from tests.unit.training.conftest import make_rows, spec
 
@@ -41,7 +42,13 @@ def searched(
     use_case: UseCase, train: Part, database: optuna.storages.BaseStorage, trials: int | None = None
 ) -> SearchResult:
     """One worker's search of a study that is opened for it."""
-    return search.run(use_case, train, search.open_study(use_case, "s1", database, FINDINGS), trials)
+    return finished(use_case, train, search.open_study(use_case, "s1", database, FINDINGS), trials)
+
+
+def finished(use_case: UseCase, train: Part, study: Study, trials: int | None = None) -> SearchResult:
+    """What a study has found when a worker has done its part."""
+    search.run(use_case, train, study, trials)
+    return search.result(use_case, study)
 
 
 def tried(result: SearchResult) -> list[tuple[Any, ...]]:
@@ -249,6 +256,8 @@ logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
 use_case = UseCase.model_validate_json(Path(sys.argv[1]).read_text())
 rows = Rows.of(use_case, pd.read_parquet(sys.argv[2]))
 with studies.storage(sys.argv[3], heartbeat=1, grace=2) as database:
+    print("ready", flush=True)
+    sys.stdin.readline()
     search.run(use_case, rows.train, studies.get(use_case, "s1", database))
 """
 
@@ -263,6 +272,13 @@ SLOW = spec(
         "pruner": "none",
     }
 )
+
+
+def begin(worker: subprocess.Popen[str]) -> None:
+    """Let a worker begin to search."""
+    assert worker.stdin is not None
+    worker.stdin.write("\n")
+    worker.stdin.flush()
 
 
 class Office:
@@ -283,12 +299,16 @@ class Office:
             yield database
 
     @contextmanager
-    def worker(self) -> Iterator[subprocess.Popen[str]]:
-        """A process that searches; gone when the block ends."""
+    def worker(self, waits: bool = False) -> Iterator[subprocess.Popen[str]]:
+        """A process that searches, at once or on a line of input; gone when the block ends."""
         command = [sys.executable, "-c", RUN, *map(str, self._files), self.dsn, provenance.code_sha256()]
         environment = os.environ | {"PYTHONPATH": str(REPOSITORY / "plugins")}
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        ) as process:
             try:
+                if not waits:
+                    begin(process)
                 yield process
             finally:
                 process.kill()
@@ -340,7 +360,7 @@ def test_a_search_that_is_killed_goes_on_without_repeating_a_finished_trial(offi
 
     before = office.result()
     with office.open() as database:
-        after = search.run(SLOW, office.train, studies.get(SLOW, "s1", database))
+        after = finished(SLOW, office.train, studies.get(SLOW, "s1", database))
 
     assert 4 <= len(before.attempts) < 10
     assert after.attempts[: len(before.attempts)] == before.attempts
@@ -375,7 +395,7 @@ def test_a_worker_waits_for_the_trial_of_another_and_tries_it_if_that_dies(offic
         other.set_user_attr("parameters", {})
         database.record_heartbeat(other._trial_id)  # noqa: SLF001 - what keeps its process counted as alive
         begun = time.monotonic()
-        result = search.run(SLOW, office.train, study, trials=2)
+        result = finished(SLOW, office.train, study, trials=2)
 
     again = office.trials()[-1]
     assert time.monotonic() - begun > 2, "the other worker was given no grace"
@@ -385,7 +405,12 @@ def test_a_worker_waits_for_the_trial_of_another_and_tries_it_if_that_dies(offic
 
 def test_three_workers_share_a_budget_and_repeat_nothing(office: Office) -> None:
     with ExitStack() as stack:
-        workers = [stack.enter_context(office.worker()) for _ in range(3)]
+        workers = [stack.enter_context(office.worker(waits=True)) for _ in range(3)]
+        for worker in workers:
+            assert worker.stdout is not None
+            assert worker.stdout.readline() == "ready\n"
+        for worker in workers:
+            begin(worker)
         said = [worker.communicate(timeout=120)[0] for worker in workers]
 
     assert [worker.returncode for worker in workers] == [0, 0, 0]
@@ -409,10 +434,45 @@ def test_a_worker_that_died_in_its_turn_does_not_stop_the_others(office: Office)
         record.enqueue_trial({"family": "hist_gradient_boosting"}, user_attrs={"place": 0})
         with pytest.warns(UserWarning, match="Heartbeat"):
             record.ask()
-        result = search.run(SLOW, office.train, studies.get(SLOW, "s1", database), trials=2)
+        result = finished(SLOW, office.train, studies.get(SLOW, "s1", database), trials=2)
 
     assert len(result.attempts) == 2
     assert [t.state.name for t in office.trials()].count("FAIL") == 1
+
+
+def test_a_proposal_that_killed_two_workers_makes_room_for_another(office: Office) -> None:
+    with office.open() as database:
+        study = studies.get(SLOW, "s1", database)
+        starts = proposals.starts(SLOW.training.families, SLOW.task)
+        for _ in range(2):
+            place = study.next_place(1, starts)
+            with pytest.warns(UserWarning, match="Heartbeat"):
+                deadly = study.record.ask()
+            proposals.propose(deadly, SLOW.training.families)
+            study.record.tell(deadly.number, state=optuna.trial.TrialState.FAIL)
+        result = finished(SLOW, office.train, study, trials=1)
+
+    [attempt] = result.attempts
+    assert office.trials()[-1].user_attrs["place"] == place
+    assert attempt.parameters != {
+        name.split(".")[1]: value for name, value in deadly.params.items() if name != "family"
+    }
+
+
+def test_a_worker_whose_time_is_over_leaves_the_last_trial_to_the_one_who_has_it(office: Office) -> None:
+    hurried = spec(training={"families": {"ridge": {}}, "time_limit_minutes": 0.02})
+    with office.open() as database:
+        study = search.open_study(hurried, "s1", database, FINDINGS)
+        study.next_place(1, proposals.starts(hurried.training.families, hurried.task))
+        with pytest.warns(UserWarning, match="Heartbeat"):
+            other = study.record.ask()
+        proposals.propose(other, hurried.training.families)
+        other.set_user_attr("parameters", {})
+        database.record_heartbeat(other._trial_id)  # noqa: SLF001 - what keeps its process counted as alive
+
+        assert search.run(hurried, office.train, study, trials=1) == 0
+        with pytest.raises(DataError, match="no trial was complete"):
+            search.result(hurried, study)
 
 
 def test_an_error_of_one_trial_leaves_its_place_to_the_next_worker(

@@ -21,6 +21,7 @@ from sluice.training.evidence import plots
 from sluice.training.evidence.importance import Importances
 from sluice.training.evidence.learning import LearningCurve
 from sluice.training.evidence.plots import behaviour, findings, trials
+from sluice.training.evidence.plots.canvas import plain_text
 from sluice.training.search import SearchResult
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def write(
     drawn = folder / "plots"
     drawn.mkdir()
     for name, figure in _figures(candidate, result, curve, importances):
+        plain_text(figure)
         figure.savefig(drawn / f"{name}.png")
 
 

@@ -6,11 +6,16 @@ import math
 from collections.abc import Iterator
 
 from sluice.domain.figures import plain
-from sluice.domain.measures import HIGHER_IS_BETTER
+from sluice.domain.measures import HIGHER_IS_BETTER, TITLES
 from sluice.domain.use_case import UseCase
 from sluice.training.candidate import Candidate
 from sluice.training.search import Attempt, SearchResult
 from sluice.training.snapshots import Snapshot
+
+#: Most characters that a version's description may have in MLflow's database.
+MOST_CHARACTERS = 5_000
+#: Most names that are listed one by one.
+MOST_NAMES = 12
 
 
 def tags(candidate: Candidate, result: SearchResult, reason: str | None) -> dict[str, str]:
@@ -43,7 +48,9 @@ def description(candidate: Candidate, snapshot: Snapshot, result: SearchResult) 
         f"### Where it comes from\n{_origin(candidate, snapshot, result)}",
         f"### Again\n{_again(candidate, snapshot)}",
     ]
-    return "\n\n".join(parts) + "\n"
+    text = "\n\n".join(parts) + "\n"
+    rest = "\n\n… the rest is in the run's artifacts.\n"
+    return text if len(text) <= MOST_CHARACTERS else text[: MOST_CHARACTERS - len(rest)] + rest
 
 
 def by_family(result: SearchResult) -> dict[str, Attempt]:
@@ -61,14 +68,14 @@ def _sentence(result: SearchResult) -> str:
     choices = ", ".join(f"`{name}` = {_value(value)}" for name, value in best.parameters.items())
     return (
         f"{_words(best.family)}{f' ({choices})' if choices else ''}, trial {best.number}, the best of "
-        f"{len(result.attempts)} trials by {_words(result.metric)} over {len(best.scores)} folds: "
+        f"{len(result.attempts)} trials by {_metric(result.metric)} over {len(best.scores)} folds: "
         f"{plain(best.mean)} ± {plain(best.deviation, 3)}."
     )
 
 
 def _runners_up(result: SearchResult) -> str:
     """The best of each family, as a table; why this family and no other."""
-    lines = [f"| family | best {_words(result.metric)} | trials | given up |", "|---|---|---|---|"]
+    lines = [f"| family | best {_metric(result.metric)} | trials | given up |", "|---|---|---|---|"]
     for family, attempt in by_family(result).items():
         own = [a for a in result.attempts if a.family == family]
         score = f"{plain(attempt.mean)} ± {plain(attempt.deviation, 3)}"
@@ -115,7 +122,7 @@ def _table(candidate: Candidate) -> str:
     lines = ["| metric | " + " | ".join(heads[r] for r in rows) + " |", "|---" * (len(rows) + 1) + "|"]
     for name in names:
         values = (candidate.metrics.get(f"{r}_{name}") for r in rows)
-        lines.append(f"| {_words(name)} | " + " | ".join("" if v is None else plain(v) for v in values) + " |")
+        lines.append(f"| {_metric(name)} | " + " | ".join("" if v is None else plain(v) for v in values) + " |")
     return "\n".join(lines)
 
 
@@ -166,8 +173,14 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
+def _metric(name: str) -> str:
+    return {str(metric): title for metric, title in TITLES.items()}.get(name, _words(name))
+
+
 def _listed(names: tuple[str, ...]) -> str:
-    return ", ".join(names)
+    """Names as they stand, whatever they hold; the first of many."""
+    shown = ", ".join(f"`{name.replace('`', chr(39))[:60]}`" for name in names[:MOST_NAMES])
+    return shown if len(names) <= MOST_NAMES else f"{shown} and {len(names) - MOST_NAMES} more"
 
 
 def _value(value: object) -> str:

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
 
 import pytest
 
-from sluice.domain.measures import Task
+from sluice.domain.measures import TITLES, Metric, Task
 from sluice.training import provenance
 from sluice.training.evidence import card
 from tests.unit.training.trainings import LINEAGE, scored, training
@@ -44,7 +45,7 @@ def test_the_tags_are_those_that_a_training_is_recognised_by() -> None:
 
 def test_it_says_why_this_model_and_who_came_second() -> None:
     text = described("regression")
-    assert "**Flats**: ridge (`alpha` = 0.6976), trial 8, the best of 14 trials by rmse over 3 folds: 1" in text
+    assert "**Flats**: ridge (`alpha` = 0.6976), trial 8, the best of 14 trials by RMSE over 3 folds: 1" in text
     assert "| ridge | 1 ± 0.0816 | 10 | 3 |\n| hist gradient boosting | 2.1 ± 0.0816 | 4 | 0 |" in text
 
 
@@ -61,7 +62,7 @@ def test_it_says_on_what_data_and_which_classes(task: Task) -> None:
     known, text = training(task), described(task)
     assert f"Snapshot `{known.snapshot.snapshot_id}`, a sample of 600 of 1000 validated rows" in text
     assert f"{known.snapshot.train_rows} to fit (" in text
-    assert ("Classes: Fair rent, Dear." in text) == (task == "binary")
+    assert ("Classes: `Fair rent`, `Dear`." in text) == (task == "binary")
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -69,7 +70,7 @@ def test_it_holds_every_metric_on_held_out_rows_out_of_folds_and_on_train_rows(t
     known, text = training(task), described(task)
     assert "| metric | held out | out of folds | train rows |" in text
     for name in known.candidate.bundle.contract.metrics:
-        assert f"\n| {name.replace('_', ' ')} |" in text
+        assert f"\n| {TITLES[cast('Metric', name)]} |" in text
 
 
 def test_it_says_what_is_promised_of_a_new_row() -> None:
@@ -96,7 +97,7 @@ def test_it_says_how_features_were_made(task: Task) -> None:
     known, text = training(task), described(task)
     for line in known.result.findings.notes:
         assert f"- {line}" in text
-    assert "- made of other columns: area_per_room" in text
+    assert "- made of other columns: `area_per_room`" in text
     assert "- unseen categories: ignore" in text
     assert ("- calibration of the probabilities: none" in text) == (task != "regression")
     assert ("- target: fitted on log(1 + target)" in text) == (task == "regression")
@@ -109,3 +110,18 @@ def test_it_says_where_it_comes_from_and_how_to_repeat_it() -> None:
     assert known.snapshot.uri in text
     assert f"Trigger `flats_train` with `snapshot` = `{known.snapshot.snapshot_id}` and `again`" in text
     assert known.candidate.bundle.model_sha256[:12] in text
+
+
+def test_the_registrys_database_can_hold_what_is_said_of_a_wide_use_case() -> None:
+    known = training("regression")
+    long = "a_column_of_a_rather_long_name_indeed_"
+    wide = known.use_case.training.split.model_copy(update={"identity": tuple(f"{long}{i}" for i in range(300))})
+    split = known.use_case.training.model_copy(update={"split": wide})
+    candidate = replace(known.candidate, use_case=known.use_case.model_copy(update={"training": split}))
+
+    text = card.description(candidate, known.snapshot, known.result)
+
+    assert len(text) <= 5_000
+    assert "and 288 more" in text
+    endless = replace(known.result, findings=replace(known.result.findings, notes=("a note",) * 1_000))
+    assert len(card.description(known.candidate, known.snapshot, endless)) <= 5_000

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import EngFormatter
 
-from sluice.domain.measures import Metric
+from sluice.domain.measures import TITLES, Metric
 from sluice.domain.use_case import UseCase
 
 if TYPE_CHECKING:
@@ -35,6 +36,12 @@ def figure_of(height: float = 5.0) -> Figure:
     return figure
 
 
+def plain_text(figure: Figure) -> None:
+    """Draw every text as it stands: a unit or a class may hold two dollar signs, which are no formula here."""
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
+
+
 def label(axes: Axes, title: str, x: str, y: str) -> None:
     """Say what is shown."""
     axes.set_title(title, fontsize=11)
@@ -50,9 +57,7 @@ def target(use_case: UseCase) -> str:
 
 def measured(use_case: UseCase, metric: Metric) -> str:
     """A metric, with its unit where it has one."""
-    name = {"rmse": "RMSE", "mae": "MAE", "mape": "MAPE", "r2": "R²", "roc_auc": "ROC AUC", "f1": "F1"}.get(
-        metric, metric.replace("_", " ")
-    )
+    name = TITLES[metric]
     unit = use_case.target_column.unit if metric in ("rmse", "mae") else {"log_loss": "nats"}.get(metric)
     return f"{name} [{unit}]" if unit else name
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 
@@ -15,3 +16,12 @@ from sluice.training.evidence.plots import canvas
 def test_an_axis_shows_the_bulk_of_the_values(values: list[float], ends: tuple[float, float]) -> None:
     assert canvas.bounded(values) == pytest.approx(ends)
     assert canvas.bounded([*values, math.nan, math.inf]) == pytest.approx(ends)
+
+
+def test_a_name_with_dollar_signs_is_drawn_as_it_stands(tmp_path: Path) -> None:
+    figure, axes = canvas.canvas()
+    axes.plot([1, 2], label="$a^$")
+    axes.legend()
+    canvas.label(axes, "Bands of prices", "$5_$10", "$10_$20")
+    canvas.plain_text(figure)
+    figure.savefig(tmp_path / "bands.png")
