@@ -21,7 +21,7 @@ from local.addresses import Addresses, published
 from local.demo import STAGES, Data, Demo, source
 from local.errors import StackError
 from local.following import follow
-from local.runs import Airflow
+from local.runs import Airflow, Run
 from local.stack import Row, Stack
 from local.state import REPOSITORY, state
 from local.summary import Screen
@@ -125,14 +125,21 @@ def run_stage(use_case: str, stage: str, fields: tuple[str, ...]) -> None:
 
     Fields are those of the stage's form in Airflow, for example `snapshot=2f6c0d9a41b7e583 again=true`.
     """
-    dag_id = f"{registry.find(environment.use_cases_folder()).get(use_case).name}_{stage}"
+    name = registry.find(environment.use_cases_folder()).get(use_case).name
     conf = dict(_field(text) for text in fields)
     document = published(state())
+    warehouse = Warehouse(document["warehouse"], REPOSITORY / "include" / "sql")
     with Airflow(document["airflow"], "admin", document["logins"]["airflow"]["admin"]) as airflow:
-        airflow.await_dag(dag_id)
-        run = airflow.trigger(dag_id, f"by-hand__{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}", conf)
-        follow(airflow, Screen(console), stage, run)
-        console.print(f"{document['airflow']}/dags/{dag_id}/runs/{run.run_id}", soft_wrap=True)
+        airflow.await_dag(f"{name}_{stage}")
+        since = outcome.now(warehouse)
+        run = airflow.trigger(f"{name}_{stage}", f"by-hand__{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}", conf)
+        run = follow(airflow, Screen(console), stage, run)
+        if stage == "train":
+            console.print(_trained(airflow, run))
+            stage, run = "promote", airflow.started_by(run, f"{name}_promote")
+            run = follow(airflow, Screen(console), stage, run)
+        console.print(escape(_came_out(warehouse, name, stage, run, since)), soft_wrap=True)
+        console.print(f"{document['airflow']}/dags/{run.dag_id}/runs/{run.run_id}", soft_wrap=True)
 
 
 @commands.command()
@@ -180,6 +187,23 @@ def _cells(row: Row) -> tuple[str, ...]:
     minutes, seconds = divmod(int(time.time() - row.process.started), 60)
     uptime = f"{minutes // 60}h {minutes % 60:02}m" if minutes >= 60 else f"{minutes}m {seconds:02}s"
     return row.program.name, note, uptime, str(row.process.pid), row.program.url
+
+
+def _trained(airflow: Airflow, run: Run) -> str:
+    version = airflow.result(run, "register_candidate")
+    if airflow.result(run, "recognise") is None:
+        return f"version {version} is the candidate"
+    return f"nothing has changed since version {version} was made: it is the candidate again (again=true trains anew)"
+
+
+def _came_out(warehouse: Warehouse, use_case: str, stage: str, run: Run, since: datetime) -> str:
+    """In one line, what a stage's run led to."""
+    if stage == "ingest":
+        return str(outcome.batch(warehouse, use_case, since))
+    if stage == "promote":
+        verdict = outcome.verdict(warehouse, use_case, run.run_id)
+        return f"version {verdict.version}: {verdict.code}: {verdict.message}"
+    return outcome.drift(warehouse, use_case, run.run_id)[0]
 
 
 def _field(text: str) -> tuple[str, object]:

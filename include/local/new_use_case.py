@@ -33,7 +33,6 @@ NAME = re.compile(r"[a-z][a-z0-9_]{1,39}")
 DRAWN_ROWS = 500
 
 MARKS = {"warning": "[bold red]![/]", "assumed": "[green]+[/]", "decide": "[yellow]?[/]"}
-HEADINGS = {"warning": "Look at this first", "assumed": "What was assumed", "decide": "What you should decide"}
 
 
 @click.command(help=__doc__)
@@ -78,7 +77,7 @@ def make(name: str, csv: str, target: str, task: str = "", positive: str = "") -
 
 def show(console: Console, folder: Path, draft: Draft) -> None:
     """Say what was made, what was assumed, and what comes next."""
-    from sluice.ingestion.drafting.folder import rows
+    from sluice.ingestion.drafting.folder import HEADINGS, rows
 
     columns = Table("column", "type", "role", "missing", "why", box=None)
     for row in rows(draft.assumed):
@@ -123,7 +122,9 @@ def _draft(name: str, csv: Path, target: str, task: Task | None, positive: str) 
 
     with threadpool_limits(limits=1):
         assumed = assumptions.assume(name, profile.take(contents.read(csv)), target, task, positive or None)
-        reached = baseline.reach(assumed.inputs, assumed.observed, assumed.problem)
+        # The gate's thresholds come of it, so no row that the gate judges by may have a say in it.
+        train = assumed.parts.train
+        reached = baseline.reach(assumed.inputs.take(train), assumed.observed[train], assumed.problem)
         better = findings.beats_chance(assumed, reached)
         return Draft(
             assumed=assumed,
@@ -151,12 +152,13 @@ def _publish(draft: Draft, use_cases: Path, name: str) -> None:
 def _check(folder: Path) -> None:
     """Refuse a draft that would not be read, or whose sample it would not accept itself."""
     import csv
+    import io
 
     from sluice.ingestion import samples
 
     use_case = registry.read(folder / registry.SPEC_FILE)
     text = "".join(samples.generate(samples.read(folder), use_case.columns, rows=DRAWN_ROWS))
-    for row in csv.DictReader(text.splitlines()):
+    for row in csv.DictReader(io.StringIO(text, newline="")):
         _accept(use_case, row)
 
 

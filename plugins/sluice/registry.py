@@ -114,11 +114,17 @@ def _repeated_key(node: yaml.Node | None) -> yaml.Node | None:
 
 def _spec_error(path: Path, node: yaml.Node | None, error: ValidationError) -> SpecError:
     rows = error.errors(include_url=False)
-    parts = [f"{'.'.join(map(str, row['loc'])) or 'spec'}: {row['msg']}" for row in rows]
-    line = _line(node, rows[0]["loc"])
+    parts = [f"{'.'.join(map(str, row['loc'])) or 'spec'}: {row['msg'].removeprefix('Value error, ')}" for row in rows]
+    line = _line(node, rows[0]["loc"] or _named(rows[0]["msg"]))
     return SpecError(
         "; ".join(parts), f"{path}:{line}", "correct it; editors complete the file by include/use_cases/schema.json"
     )
+
+
+def _named(message: str) -> tuple[str, ...]:
+    """The place that a rule about several fields begins its message with, such as `gate.slices`; the target's own."""
+    words = message.removeprefix("Value error, ").replace(":", " ").split()
+    return tuple(words[0].strip("`").split(".")) if words else ()
 
 
 def _line(node: yaml.Node | None, location: tuple[Any, ...]) -> int:

@@ -88,6 +88,16 @@ def test_an_error_names_the_line(write_spec: WriteSpec) -> None:
     assert caught.value.where == f"{path}:{line}"
 
 
+def test_a_rule_about_several_fields_names_the_line_of_the_one_to_change(write_spec: WriteSpec) -> None:
+    line = HOUSING.splitlines().index("  metric: rmse") + 1
+    path = write_spec(HOUSING.replace("  metric: rmse", "  metric: log_loss", 1))
+
+    with pytest.raises(SpecError, match=r"'log_loss' cannot judge a regression; use one of: rmse") as caught:
+        registry.read(path)
+
+    assert caught.value.where == f"{path}:{line}"
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "- a list", "a: [", "\0", "since: 2020-13-45", "2020-01-01: since", "a: &a [*a]"],

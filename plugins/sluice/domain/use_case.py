@@ -18,8 +18,8 @@ from sluice.domain.search import Training
 Email = Annotated[str, StringConstraints(pattern=r"^[^@\s,]+@[^@\s,]+$")]
 
 
-#: Names that a column cannot have, beside those that begin with an underscore.
-RESERVED = frozenset({"prediction"})
+#: Names that a column cannot have, beside those that begin with an underscore; Postgres has all but the first itself.
+RESERVED = frozenset({"prediction", "cmax", "cmin", "ctid", "tableoid", "xmax", "xmin"})
 
 
 class Owner(Frozen):
@@ -132,7 +132,9 @@ class UseCase(Frozen):
             raise ValueError(f"column {repeated[0]!r} is declared twice")
         reserved = [n for n in (*names, *(r.name for r in self.features.ratios)) if n in RESERVED or n.startswith("_")]
         if reserved:
-            raise ValueError(f"the name {reserved[0]!r} is Sluice's own; choose another and give the `header`")
+            raise ValueError(
+                f"the name {reserved[0]!r} is Sluice's own or Postgres'; choose another and give the `header`"
+            )
         _known("target", self.target, names)
         for part in self.identity:
             _known("training.split.identity", part, [n for n in names if n != self.target])
@@ -204,24 +206,26 @@ class UseCase(Frozen):
     def _target_fits_the_task(self) -> Self:
         target = self.target_column
         if target.nullable:
-            raise ValueError(f"target {target.name!r} is nullable; a row without its target teaches nothing")
+            raise ValueError(f"target: {target.name!r} is nullable; a row without its target teaches nothing")
         if self.task == "regression":
             _refuse_class_settings(self)
             if target.type not in ("number", "integer"):
-                raise ValueError(f"target {target.name!r} is a {target.type}; regression needs a number or an integer")
+                raise ValueError(f"target: {target.name!r} is a {target.type}; regression needs a number or an integer")
             if self.training.target_transform == "log" and not (target.range and target.range[0] >= 0):
-                raise ValueError(f"target_transform 'log' needs a range on {target.name!r} that starts at 0 or above")
+                raise ValueError(
+                    f"training.target_transform: 'log' needs a range on {target.name!r} that starts at 0 or above"
+                )
             return self
         if target.type not in ("category", "boolean"):
-            raise ValueError(f"target {target.name!r} is a {target.type}; classes need a category or a boolean")
+            raise ValueError(f"target: {target.name!r} is a {target.type}; classes need a category or a boolean")
         if self.training.target_transform != "none":
-            raise ValueError(f"target_transform {self.training.target_transform!r} is for regression only")
+            raise ValueError(f"training.target_transform: {self.training.target_transform!r} is for regression only")
         count = len(self.classes)
         if self.task == "binary" and (count != 2 or self.positive_label not in self.classes):
             known = ", ".join(target.categories or ("false", "true"))
-            raise ValueError(f"a binary task needs two classes and `positive_label` as one of them; there are: {known}")
+            raise ValueError(f"task: binary needs two classes and `positive_label` as one of them; there are: {known}")
         if self.task == "multiclass" and (count < 3 or self.positive_label is not None):
-            raise ValueError(f"a multiclass task needs three classes or more, and no `positive_label`; it has {count}")
+            raise ValueError(f"task: multiclass needs three classes or more, and no `positive_label`; it has {count}")
         for label in self.labels:
             _known("labels", label, list(self.classes))
         return self
@@ -229,9 +233,11 @@ class UseCase(Frozen):
 
 def _refuse_class_settings(use_case: UseCase) -> None:
     if use_case.positive_label is not None or use_case.labels or use_case.training.calibrate != "none":
-        raise ValueError("`positive_label`, `labels` and `training.calibrate` are for classes, not for regression")
+        raise ValueError(
+            "task: `positive_label`, `labels` and `training.calibrate` are for classes, not for regression"
+        )
     if "logistic_regression" in use_case.training.families:
-        raise ValueError("family 'logistic_regression' predicts classes; for a number use ridge")
+        raise ValueError("training.families.logistic_regression: this family predicts classes; for a number use ridge")
 
 
 def _known(place: str, name: str, names: list[str]) -> None:

@@ -41,7 +41,7 @@ GOLDEN = Golden(
         {"grams": 3.5, "hot": False, "kind": None},
         {"grams": 1.0, "hot": None, "kind": "green"},
     ),
-    predictions=(103.0, 3.5, 8.0),
+    predictions=((103.0,), (3.5,), (8.0,)),
 )
 
 
@@ -139,7 +139,7 @@ def test_a_contract_that_is_none_is_refused_even_with_the_right_digest(bundle: B
 
 
 def test_golden_rows_without_their_outputs_are_refused(bundle: Bundle) -> None:
-    sealed(bundle.folder, "golden.json", GOLDEN.model_copy(update={"predictions": (1.0,)}).model_dump_json())
+    sealed(bundle.folder, "golden.json", GOLDEN.model_copy(update={"predictions": ((1.0,),)}).model_dump_json())
     with pytest.raises(BundleError, match="differ in number"):
         bundles.read(bundle.folder)
 
@@ -181,7 +181,7 @@ def test_parity_holds_for_the_outputs_the_graph_gives(bundle: Bundle) -> None:
     ("wrong", "holds"), [(3.5 * (1 + 9e-6), True), (3.5 * (1 + 2e-5), False)], ids=["within", "beyond"]
 )
 def test_parity_ends_at_the_golden_rows_own_tolerance(bundle: Bundle, wrong: float, holds: bool) -> None:
-    golden = GOLDEN.model_copy(update={"predictions": (103.0, wrong, 8.0)})
+    golden = GOLDEN.model_copy(update={"predictions": ((103.0,), (wrong,), (8.0,))})
     off = bundles.write(bundle.folder, graph(), CONTRACT, golden, bundle.reference())
     assert bundles.parity(off).holds is holds
 

@@ -10,6 +10,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
@@ -114,6 +115,35 @@ def test_three_kinds_of_wine_are_three_classes(folder: Path, tmp_path: Path) -> 
     assert "What you should decide" in done.output
 
 
+def test_rows_that_the_gate_judges_by_have_no_say_in_its_thresholds(folder: Path, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    x, noise = random.normal(0, 1, 300).round(4), random.normal(0, 0.5, 300)
+    rows = [(v, f"{2 * v + e:.3f}") for v, e in zip(x, noise, strict=True)]
+    path = files.write(tmp_path / "f.csv", ["x", "y"], rows)
+    _, one = make("one", str(path), "y")
+    held_out = ~one.assumed.parts.train
+    changed = [(v, f"{random.normal(0, 2):.3f}" if out else y) for (v, y), out in zip(rows, held_out, strict=True)]
+    with pytest.MonkeyPatch.context() as patch:
+        other = tmp_path / "other"
+        other.mkdir()
+        patch.setenv("SLUICE_USE_CASES", str(other))
+        _, again = make("one", str(files.write(path, ["x", "y"], changed)), "y")
+    assert again.assumed.parts.train.tolist() == one.assumed.parts.train.tolist()
+    assert (again.reached, again.demanded) == (one.reached, one.demanded)
+
+
+def test_line_ends_of_any_kind_do_not_break_a_draft(folder: Path, tmp_path: Path) -> None:
+    kinds = ["a\N{LINE SEPARATOR}b", "c\x85d", "plain"]
+    rows = [(f"{(i * 31) % 97 / 7:.3f}", kinds[i % 3], f"over\ntwo {i % 3}", (i * i) % 13 / 5) for i in range(200)]
+    path = files.write(tmp_path / "f.csv", ["x", "kind\N{LINE SEPARATOR}of", "lines", "y"], rows)
+    done = run("ends", path, "y", "--task", "regression")
+    assert done.exit_code == 0, done.output
+    use_case = registry.read(folder / "ends" / "use_case.yaml")
+    assert [c.name for c in use_case.columns] == ["x", "kind_of", "y"]
+    assert use_case.column("kind_of").categories == tuple(sorted(kinds))
+    assert "texts over several lines" in (folder / "ends" / "README.md").read_text()
+
+
 def test_the_same_file_gives_the_same_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = files.numbers(tmp_path / "numbers.csv")
     written = []
@@ -164,6 +194,8 @@ REFUSED: dict[str, tuple[dict[str, str], bytes, str]] = {
     "ragged rows": ({}, CSV.encode() + b"1,2\n" * 50, "50 of 250 rows have not the 3 fields"),
     "repeated header": ({}, CSV.replace("a,b", "b,b").encode(), "'b' twice"),
     "no target column": ({"target": "Y"}, CSV.encode(), "did you mean 'y'?"),
+    "header over lines": ({}, CSV.replace("a,b", '"a\nc",b').encode(), r"over several lines: 'a\nc'"),
+    "target over lines": ({}, b"a,y\n" + b'1,"n\no"\n2,yes\n' * 100, "values of the target hold line ends"),
     "one class": ({"target": "b"}, b"a,b\n" + b"1,2\n" * 200, "one value only"),
     "no target value": ({}, b"a,y\n" + b"1,NA\n" * 200, "has no values"),
     "12 rows": ({}, "".join(CSV.splitlines(keepends=True)[:13]).encode(), "12 rows are too few"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -17,7 +17,7 @@ from sluice.ingestion.drafting import design as designs
 from sluice.ingestion.drafting import leaks, parts
 from sluice.ingestion.drafting.baseline import Problem
 from sluice.ingestion.drafting.design import Design, Floats
-from sluice.ingestion.drafting.objective import Objective, choose
+from sluice.ingestion.drafting.objective import Objective, choose, learns_logarithm
 from sluice.ingestion.drafting.parts import Parts
 from sluice.ingestion.drafting.profile import Field, Profile
 
@@ -157,10 +157,16 @@ def assume(
             where,
             "give columns that are known before the target is",
         )
+    if objective.classes:
+        # Only now is it known which rows are different, and so how many of them a class has.
+        identity = np.where(usable, _design(features, np.ones_like(usable)).groups, -1)
+        objective = choose(profile, target, task, positive, identity)
+        usable = _usable(objective, first)
     observed = objective.observed[usable]
     inputs = _design(features, usable)
     shares = parts.identities(name, [c.values[usable] for c in features], [c.field.kind == "integer" for c in features])
     divided = parts.divide(shares, observed if objective.classes else None, where)
+    objective = replace(objective, log=not objective.classes and learns_logarithm(observed, divided.train))
     return Assumptions(
         name, profile, objective, choices, _target(objective), usable, inputs, observed, divided, leaking
     )
@@ -198,6 +204,8 @@ def _choice(each: Field) -> Choice:
 def _reason_to_ignore(each: Field) -> tuple[str, Literal["ignore", "id"]] | None:
     if each.kind == "empty":
         return "it has no values", "ignore"
+    if each.broken:
+        return "texts over several lines: ingestion reads no column with line ends in it", "ignore"
     if each.kind == "text":
         return _text(each), "ignore"
     if each.kind == "timestamp":
@@ -288,7 +296,7 @@ def _leaking(choices: list[Choice], objective: Objective, usable: NDArray[np.boo
     features = [c for c in choices if c.feeds]
     if not features or usable.sum() < parts.FEWEST_TRAIN_ROWS:
         return {}
-    problem = Problem(objective.task, len(objective.classes), objective.log)
+    problem = Problem(objective.task, len(objective.classes))
     return leaks.find(_design(features, usable), objective.observed[usable], problem)
 
 

@@ -26,6 +26,9 @@ MOST_ROWS = 10_000
 #: Under this many rows the folds are drawn three times.
 FEW_ROWS = 1_000
 
+#: Columns from which trees look at some of them only, drawn at each split, and grow fewer: wide files take too long.
+WIDE = 100
+
 FAMILIES = ("boosting", "linear")
 
 
@@ -101,9 +104,11 @@ def reach(
 def model(family: str, design: Design, problem: Problem, rows: int) -> Any:
     """A plain estimator for so many rows, not fitted yet."""
     if family == "boosting":
+        width = len(design.names)
         kind = HistGradientBoostingClassifier if problem.classes else HistGradientBoostingRegressor
         return kind(
-            max_iter=100,
+            max_iter=100 if width <= WIDE else 50,
+            max_features=min(1.0, WIDE / width),
             max_leaf_nodes=31 if rows >= FEW_ROWS else 8,
             min_samples_leaf=20 if rows >= FEW_ROWS else 5,
             categorical_features=design.are_categories,

@@ -12,8 +12,9 @@ from typing import TextIO
 from sluice.domain.errors import SourceError
 from sluice.ingestion import layout as layouts
 
-#: Most rows kept; of more, an even sample is.
+#: Most rows kept, and most fields of them, because wide rows take as much memory as many; of more, an even sample is.
 MOST_ROWS = 100_000
+MOST_FIELDS = 5_000_000
 
 #: Records by which the delimiter is told.
 PROBE = 200
@@ -33,7 +34,7 @@ class Contents:
         rows: How many rows the file holds, ragged ones left out.
         ragged: How many rows have another number of fields than the header.
         first_ragged: The line that the first of those ends on.
-        fields: For each of the header's names the rows' texts; all of them, or a sample of `MOST_ROWS`.
+        fields: For each of the header's names the rows' texts; all of them, or an even sample.
     """
 
     path: Path
@@ -55,7 +56,7 @@ def read(path: Path) -> Contents:
 
     Raises:
         SourceError: There is none, it is no UTF-8 CSV with at least two fields and one row, its header names two
-            fields alike, or too many rows have another number of fields than the header.
+            fields alike or one over several lines, or too many rows have another number of fields than the header.
     """
     path = path.expanduser().absolute()
     uri = str(path)
@@ -64,13 +65,7 @@ def read(path: Path) -> Contents:
             raise SourceError("the source is a folder", uri, "name one CSV file in it")
         delimiter = _delimiter(path, uri)
         layout = layouts.header(path, uri, delimiter)
-        layouts.refuse_repeated(layout.header, uri)
-        if len(layout.header) < 2:
-            raise SourceError(
-                "the source is not a table: its header has one field only",
-                uri,
-                "separate the fields by commas, semicolons, tabs or bars, and name them in the first line",
-            )
+        _refuse_header(layout.header, uri)
         with path.open(encoding="utf-8-sig", newline="") as file:
             return _collected(path, layout, file)
     except FileNotFoundError as error:
@@ -83,6 +78,21 @@ def read(path: Path) -> Contents:
         ) from error
     except OSError as error:
         raise SourceError(f"the source cannot be read: {error.strerror}", uri, "check the path and rights") from error
+
+
+def _refuse_header(header: tuple[str, ...], uri: str) -> None:
+    layouts.refuse_repeated(header, uri)
+    if len(header) < 2:
+        raise SourceError(
+            "the source is not a table: its header has one field only",
+            uri,
+            "separate the fields by commas, semicolons, tabs or bars, and name them in the first line",
+        )
+    broken = next((name for name in header if "\n" in name or "\r" in name), None)
+    if broken is not None:
+        raise SourceError(
+            f"the header names a field over several lines: {broken[:60]!r}", uri, "take the line end out of the name"
+        )
 
 
 def _advice(path: Path) -> str:
@@ -111,6 +121,7 @@ def _delimiter(path: Path, uri: str) -> str:
 
 def _collected(path: Path, layout: layouts.Layout, file: TextIO) -> Contents:
     width = len(layout.header)
+    most = min(MOST_ROWS, max(1, MOST_FIELDS // width))
     rows = ragged = first_ragged = line = 0
     kept: list[list[str]] = []
     chance = random.Random(0)  # noqa: S311 - the same file gives the same sample
@@ -130,9 +141,9 @@ def _collected(path: Path, layout: layouts.Layout, file: TextIO) -> Contents:
                 ragged, first_ragged = ragged + 1, first_ragged or parser.line_num
                 continue
             rows += 1
-            if len(kept) < MOST_ROWS:
+            if len(kept) < most:
                 kept.append(record)
-            elif (place := chance.randrange(rows)) < MOST_ROWS:
+            elif (place := chance.randrange(rows)) < most:
                 kept[place] = record
     except csv.Error as error:
         raise SourceError(

@@ -11,7 +11,7 @@ import numpy as np
 from sluice.domain.measures import default_metric
 from sluice.ingestion.drafting.assumptions import Assumptions, Choice
 from sluice.ingestion.drafting.baseline import Baseline
-from sluice.ingestion.drafting.contents import MOST_ROWS
+from sluice.ingestion.drafting.marginals import MOST_CORRELATED
 
 #: Class share under which a model may look good by never naming the class.
 RARE = 0.1
@@ -54,7 +54,7 @@ def _rows(assumed: Assumptions) -> Iterator[Finding]:
         yield Finding("assumed", f"fields are separated by {separator}")
     if contents.kept < contents.rows:
         yield Finding(
-            "assumed", f"an even sample of {MOST_ROWS:,} of the {contents.rows:,} rows says what columns hold"
+            "assumed", f"an even sample of {contents.kept:,} of the {contents.rows:,} rows says what columns hold"
         )
     if contents.ragged:
         text = f"{contents.ragged:,} rows have another number of fields than the header, the first on line "
@@ -122,6 +122,10 @@ def _columns(assumed: Assumptions) -> Iterator[Finding]:
         yield from _spelling(choice)
         if choice.feeds:
             yield from _doubts(choice)
+    numbers = sum(c.field.numeric for c in assumed.features)
+    if numbers > MOST_CORRELATED:
+        text = f"in the sample, {MOST_CORRELATED} of the {numbers} numbers go together as in the file, the first ones; "
+        yield Finding("assumed", f"{text}the others are drawn by themselves")
 
 
 def _unreadable(header: str, rows: int, example: str) -> str:

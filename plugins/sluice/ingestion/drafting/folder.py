@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,6 +21,12 @@ from sluice.ingestion.drafting.fitting import Fit
 from sluice.ingestion.samples import SAMPLE_FILE
 
 WIDTH = 110
+
+#: What means something in Markdown or HTML, or makes a link of an address.
+MEANS = re.compile(r"[\\`*_~\[\]<>&|]|:(?=//)")
+
+#: Code as findings write it; nothing in it can mean something else.
+CODE = re.compile(r"((?<!`)`\w(?:[\w.: {}\[\]]*[\w}\]])?`(?!`))")
 
 HEADINGS = {"warning": "Look at this first", "assumed": "What was assumed", "decide": "What you should decide"}
 
@@ -125,15 +132,15 @@ def readme(draft: Draft) -> str:
     parts = [f"# {draft.title}", ""]
     parts += [
         f"Predicts `{objective.field.name}`, a {objective.task} target, from {len(assumed.features)} columns.",
-        f"Drafted from `{assumed.profile.contents.path}` ({assumed.profile.contents.rows:,} rows).",
+        f"Drafted from {_code(str(assumed.profile.contents.path))} ({assumed.profile.contents.rows:,} rows).",
         "Everything below was told from its values and is yours to change.",
     ]
     for kind, heading in HEADINGS.items():
         told = [f for f in draft.findings if f.kind == kind]
         if told:
-            parts += ["", f"## {heading}", *(f"- {_clean(finding.text)}" for finding in told)]
+            parts += ["", f"## {heading}", *(f"- {_prose(finding.text)}" for finding in told)]
     parts += ["", "## Columns", "| column | type | role | missing | why |", "|---|---|---|---|---|"]
-    parts += [f"| {' | '.join(_cell(cell) for cell in row)} |" for row in rows(assumed)]
+    parts += [f"| {' | '.join(_prose(cell) for cell in row)} |" for row in rows(assumed)]
     parts += [
         "",
         "## What the gate asks for",
@@ -272,8 +279,18 @@ def _limit(bound: Threshold) -> str:
     return f"at least {bound.min:g}" if bound.min is not None else f"at most {bound.max:g}"
 
 
-def _cell(text: str) -> str:
-    return _clean(text).replace("|", "\\|")
+def _prose(text: str) -> str:
+    """Text for Markdown in which what a file's names and values hold stays what it is."""
+    pieces = CODE.split(_clean(text))
+    return "".join(piece if i % 2 else MEANS.sub(r"\\\g<0>", piece) for i, piece in enumerate(pieces))
+
+
+def _code(text: str) -> str:
+    """Text as code, between more backticks than it has in a row."""
+    text = _clean(text)
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    pad = " " if "`" in text else ""
+    return f"{fence}{pad}{text}{pad}{fence}"
 
 
 def _clean(text: str) -> str:

@@ -22,6 +22,9 @@ LEVELS = (0, 0.005, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5,
 #: Weakest rank correlation that is declared.
 WEAKEST = 0.08
 
+#: Most numbers that are drawn together, or that categories depend on: the work grows with their square.
+MOST_CORRELATED = 60
+
 #: Share of a number's variance between categories from which their shares depend on it.
 BETWEEN = 0.05
 
@@ -30,19 +33,21 @@ def of(assumed: Assumptions) -> dict[str, Marginal]:
     """The marginal of every declared column but the target, numbers first."""
     declared = [c for c in assumed.choices if c.column is not None]
     numbers = {c.field.name: _known(c, assumed) for c in assumed.features if c.field.numeric}
+    together = dict(list(numbers.items())[:MOST_CORRELATED])
     found = {c.field.name: _number(c, numbers[c.field.name], assumed) for c in declared if c.field.name in numbers}
     for choice in declared:
         name, column = choice.field.name, choice.column
         if column is None or name in found:
             continue
-        found[name] = _words(choice, numbers, assumed) if choice.feeds else _unused(choice, column)
+        found[name] = _words(choice, together, assumed) if choice.feeds else _unused(choice, column)
     return found
 
 
 def correlations(assumed: Assumptions) -> list[tuple[str, str, float]]:
-    """Rank correlations of the numbers that feed the model, the weak ones left out."""
-    names = [c.field.name for c in assumed.features if c.field.numeric]
-    frame = pd.DataFrame({name: _known_by_name(name, assumed) for name in names})
+    """Rank correlations of the first `MOST_CORRELATED` numbers that feed the model, the weak ones left out."""
+    numbers = [c for c in assumed.features if c.field.numeric][:MOST_CORRELATED]
+    names = [c.field.name for c in numbers]
+    frame = pd.DataFrame({c.field.name: _known(c, assumed) for c in numbers})
     matrix = frame.corr(method="spearman", min_periods=30).to_numpy() if len(names) > 1 else np.ones((1, 1))
     pairs = [(i, j) for i in range(len(names)) for j in range(i) if abs(matrix[i, j]) > WEAKEST]
     return [(names[j], names[i], float(np.clip(round(matrix[i, j], 2), -0.99, 0.99))) for i, j in pairs]
@@ -73,8 +78,9 @@ def _words(choice: Choice, numbers: dict[str, Floats], assumed: Assumptions) -> 
     texts = choice.values[assumed.usable]
     present = np.array([text is not None for text in texts])
     missing = round(1 - float(present.mean()), 4)
-    best = max(numbers, key=lambda name: _between(texts, numbers[name], present), default=None)
-    if best is None or _between(texts, numbers[best], present) < BETWEEN:
+    between = {name: _between(texts, values, present) for name, values in numbers.items()}
+    best = max(between, key=lambda name: between[name], default=None)
+    if best is None or between[best] < BETWEEN:
         return Marginal(shares=_shares(texts[present]), missing=missing)
     values = numbers[best]
     known = values[~np.isnan(values)]
@@ -117,10 +123,6 @@ def _shares(texts: NDArray[Any]) -> dict[str, float]:
 def _known(choice: Choice, assumed: Assumptions) -> Floats:
     values: Floats = choice.field.values[assumed.usable].astype(np.float64)
     return values
-
-
-def _known_by_name(name: str, assumed: Assumptions) -> Floats:
-    return next(_known(c, assumed) for c in assumed.features if c.field.name == name)
 
 
 def _missing(values: Floats) -> float:

@@ -21,7 +21,7 @@ from sluice.ingestion.readings import FALSE, TRUE
 FEW_INTEGERS = 20
 MOST_CLASSES = 50
 
-#: Fewest rows that a class can be learned and judged from, and the most rows that may be given up for that.
+#: Fewest different rows that a class can be learned and judged from, and the most rows that may be given up for that.
 FEWEST_OF_CLASS = 8
 MOST_GIVEN_UP = 0.02
 
@@ -44,8 +44,8 @@ class Objective:
         positive: The class looked for; None unless there are two.
         given_up: Classes with too few rows, and how many each has.
         observed: By row a number, or a class's position in `order`; NaN where a row cannot be used.
-        log: Whether the logarithm is learned.
         reason: In words, why this task and this positive class.
+        log: Whether the logarithm is learned; settled when it is known which rows are trained on.
     """
 
     field: Field
@@ -55,8 +55,8 @@ class Objective:
     positive: str | None
     given_up: dict[str, int]
     observed: NDArray[np.float64] = dataclasses.field(repr=False)
-    log: bool
     reason: str
+    log: bool = False
 
     @property
     def order(self) -> tuple[str, ...]:
@@ -64,7 +64,13 @@ class Objective:
         return tuple(sorted(self.classes, key=lambda name: name == self.positive))
 
 
-def choose(profile: Profile, target: str, task: Task | None, positive: str | None) -> Objective:
+def choose(
+    profile: Profile,
+    target: str,
+    task: Task | None,
+    positive: str | None,
+    identity: NDArray[np.int64] | None = None,
+) -> Objective:
     """Find the target and tell the task.
 
     Args:
@@ -72,15 +78,19 @@ def choose(profile: Profile, target: str, task: Task | None, positive: str | Non
         target: A header, or the name it was given.
         task: What a person says it is; told from the values where None.
         positive: The class that a person looks for.
+        identity: By row the same number for rows with equal inputs, which count once in a class; negative for rows
+            that ingestion will refuse. Each row counts where None.
 
     Raises:
         SpecError: There is no such column, or it does not fit the task or the positive class.
-        DataError: The target has no values, or one only.
+        DataError: The target has no values, one only, some over several lines, or classes with too few rows.
     """
     found = _find(profile, target)
     where = f"{profile.contents.path}: {found.header}"
     if not len(found.known):
         raise DataError("the target has no values", where, "name another TARGET, or fill it in")
+    if found.broken:
+        raise DataError("values of the target hold line ends", where, "write each value on one line")
     if found.distinct == 1:
         only = next(iter(found.counts))
         raise DataError(f"the target has one value only, {only!r}: there is nothing to tell apart", where, "add rows")
@@ -88,8 +98,17 @@ def choose(profile: Profile, target: str, task: Task | None, positive: str | Non
     if decided == "regression":
         if positive is not None:
             raise SpecError("a number has no positive class", where, "leave out POSITIVE, or say TASK=binary")
-        return _number(found, reason)
-    return _classes(found, decided, reason, task is None, positive, where)
+        return Objective(found, "regression", {}, False, None, {}, found.values, reason)
+    return _classes(found, decided, reason, task is None, positive, where, identity)
+
+
+def learns_logarithm(observed: NDArray[np.float64], train: NDArray[np.bool_]) -> bool:
+    """Whether a number's logarithm is learned: it is never negative, and skewed in the rows to train on."""
+    values = observed[train]
+    skewness = float(skew(values))
+    if observed.min() < 0 or skewness <= SKEWED:
+        return False
+    return abs(float(skew(np.log1p(values)))) < skewness
 
 
 def _find(profile: Profile, target: str) -> Field:
@@ -125,21 +144,22 @@ def _task(found: Field, asked: Task | None, where: str) -> tuple[Task, str]:
     )
 
 
-def _number(found: Field, reason: str) -> Objective:
-    values = found.known.astype(np.float64)
-    skewness = float(skew(values))
-    logarithm = values.min() >= 0 and skewness > SKEWED
-    logarithm = logarithm and abs(float(skew(np.log1p(values)))) < skewness
-    return Objective(found, "regression", {}, False, None, {}, found.values, bool(logarithm), reason)
-
-
-def _classes(found: Field, task: Task, reason: str, inferred: bool, positive: str | None, where: str) -> Objective:
+def _classes(
+    found: Field,
+    task: Task,
+    reason: str,
+    inferred: bool,
+    positive: str | None,
+    where: str,
+    identity: NDArray[np.int64] | None,
+) -> Objective:
     named, boolean = _named(found, where)
     counted = Counter(name for name in named if name is not None)
-    rare = {name: n for name, n in sorted(counted.items()) if n < FEWEST_OF_CLASS}
+    different = _different(named, identity)
+    rare = {name: n for name, n in sorted(counted.items()) if different[name] < FEWEST_OF_CLASS}
     kept = {name: counted[name] for name in sorted(counted, key=_natural) if name not in rare}
     if len(kept) < 2 or sum(rare.values()) > MOST_GIVEN_UP * len(named) or (rare and not inferred):
-        _refuse_rare(rare, where)
+        _refuse_rare({name: different[name] for name in rare}, where)
     if rare and inferred:
         task = "binary" if len(kept) == 2 else "multiclass"
     if (task == "binary") != (len(kept) == 2) or len(kept) > MOST_CLASSES:
@@ -157,13 +177,20 @@ def _classes(found: Field, task: Task, reason: str, inferred: bool, positive: st
         reason += f"; {positive!r} is the positive class, because {said}"
     order = {name: float(i) for i, name in enumerate(sorted(kept, key=lambda name: name == positive))}
     observed = np.array([order.get(name, np.nan) if name is not None else np.nan for name in named])
-    return Objective(found, task, kept, boolean, positive, rare, observed, False, reason)
+    return Objective(found, task, kept, boolean, positive, rare, observed, reason)
+
+
+def _different(named: list[Any], identity: NDArray[np.int64] | None) -> Counter[Any]:
+    """How many different rows each class has."""
+    numbers = range(len(named)) if identity is None else identity.tolist()
+    pairs = {(name, number) for name, number in zip(named, numbers, strict=True) if name is not None and number >= 0}
+    return Counter(name for name, _ in pairs)
 
 
 def _refuse_rare(rare: dict[str, int], where: str) -> None:
     shown = ", ".join(f"{name} ({n})" for name, n in list(rare.items())[:8])
     raise DataError(
-        f"some classes have fewer than {FEWEST_OF_CLASS} rows, too few to learn and to judge: {shown}",
+        f"some classes have fewer than {FEWEST_OF_CLASS} different rows, too few to learn and to judge: {shown}",
         where,
         "merge them, collect more rows, or say TASK=regression if they are quantities",
     )

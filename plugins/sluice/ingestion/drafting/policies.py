@@ -145,10 +145,12 @@ def _is_open(choice: Choice) -> bool:
 
 
 def _rarest(assumed: Assumptions) -> int:
-    """Rows of the rarest class among those to train on."""
+    """Different rows to train on, of the rarest class where there are classes: folds keep equal rows together."""
+    train = assumed.parts.train
+    groups, observed = assumed.inputs.groups[train], assumed.observed[train]
     if not assumed.objective.classes:
-        return len(assumed.observed)
-    return int(np.bincount(assumed.observed[assumed.parts.train].astype(int)).min())
+        return len(np.unique(groups))
+    return min(len(np.unique(groups[observed == c])) for c in range(len(assumed.objective.classes)))
 
 
 def _expectations(assumed: Assumptions) -> Iterator[dict[str, Any]]:

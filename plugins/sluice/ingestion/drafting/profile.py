@@ -59,6 +59,7 @@ class Field:
         thousands: As in `Column.thousands`.
         format: As in `Column.format`.
         example: One text of it that cannot be read, or that shows what it holds.
+        broken: Whether a text of it holds a line end, which no column that ingestion reads may.
     """
 
     header: str
@@ -71,6 +72,7 @@ class Field:
     thousands: Separator | None = None
     format: str | None = None
     example: str = ""
+    broken: bool = False
 
     @property
     def numeric(self) -> bool:
@@ -166,9 +168,11 @@ def _field(header: str, name: str, texts: list[str], delimiter: str) -> Field:
     weights = np.bincount(codes, minlength=len(uniques))
     absent = np.array([text.lower() in MISSING for text in uniques], dtype=bool)
     present = [text for text, gone in zip(uniques, absent, strict=True) if not gone]
-    way = _way(present, weights[~absent], len(texts), delimiter)
+    # The texts as they stand: ingestion looks for line ends before it strips them.
+    broken = any("\n" in text or "\r" in text for text in texts)
+    way = None if broken else _way(present, weights[~absent], len(texts), delimiter)
     if way is None:
-        return _words(header, name, uniques, weights, codes)
+        return _words(header, name, uniques, weights, codes, broken)
     of_present = iter(way.values(present))
     read = np.array([np.nan if gone else next(of_present) for gone in absent], dtype=_dtype(way))
     unread = pd.isna(read) & ~absent
@@ -187,7 +191,9 @@ def _field(header: str, name: str, texts: list[str], delimiter: str) -> Field:
     )
 
 
-def _words(header: str, name: str, uniques: list[str], weights: NDArray[Any], codes: NDArray[Any]) -> Field:
+def _words(
+    header: str, name: str, uniques: list[str], weights: NDArray[Any], codes: NDArray[Any], broken: bool
+) -> Field:
     """A field of categories or texts, where "none" is a value."""
     absent = np.array([text.lower() in MISSING - SAYS_NONE for text in uniques], dtype=bool)
     counts = {text: int(w) for text, w, gone in zip(uniques, weights, absent, strict=True) if not gone}
@@ -195,12 +201,13 @@ def _words(header: str, name: str, uniques: list[str], weights: NDArray[Any], co
     return Field(
         header=header,
         name=name,
-        kind="category" if few else "text",
+        kind="category" if few and not broken else "text",
         values=np.array([None if gone else text for text, gone in zip(uniques, absent, strict=True)], object)[codes],
         missing=int(weights[absent].sum()),
         readable=np.ones(len(codes), dtype=bool),
         counts=dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))),
         example=next(iter(counts), ""),
+        broken=broken,
     )
 
 

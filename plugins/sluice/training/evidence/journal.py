@@ -29,6 +29,9 @@ from sluice.training.snapshots import Snapshot
 
 log = logging.getLogger(__name__)
 
+#: Opens an experiment on the pages of models, not of language models.
+KIND = {"mlflow.experimentKind": "custom_model_development"}
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -129,7 +132,7 @@ def _experiment(tracking: Tracking, name: str) -> str:
     known = tracking.client.get_experiment_by_name(name)
     if known is None:
         try:
-            return str(tracking.client.create_experiment(name))
+            return str(tracking.client.create_experiment(name, tags=KIND))
         except RestException as error:
             # Another training of the same use case was first.
             if error.error_code != "RESOURCE_ALREADY_EXISTS":

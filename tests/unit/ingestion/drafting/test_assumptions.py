@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 
 from sluice.domain.errors import DataError
-from sluice.ingestion.drafting import assumptions, baseline, contents, findings, profile, thresholds
+from sluice.ingestion.drafting import (
+    assumptions,
+    baseline,
+    contents,
+    findings,
+    marginals,
+    policies,
+    profile,
+    thresholds,
+)
 from sluice.ingestion.drafting.assumptions import Assumptions
 from sluice.ingestion.drafting.baseline import Baseline, Problem
 from tests.unit.ingestion.drafting import files
@@ -38,7 +47,7 @@ def messy(tmp_path_factory: pytest.TempPathFactory) -> Assumptions:
         ("Owns home", "feature", "yes or no"),
         ("group", "feature", "3 categories"),
         ("signed up", None, r"a date \(written as %d.%m.%Y\)"),
-        ("remark", None, "free text"),
+        ("remark", None, "texts over several lines"),
         ("const", None, "always 'x'"),
         ("approved at", None, "a leak"),
     ],
@@ -75,6 +84,49 @@ def test_a_number_that_gives_a_number_away_is_a_leak(tmp_path: Path, leak: str) 
 
 def test_a_strong_column_is_no_leak(tmp_path: Path) -> None:
     assert assume(files.numbers(tmp_path / "f.csv"), "y").leaking == {}
+
+
+@pytest.mark.parametrize("whole", ["file", "train"])
+def test_the_logarithm_is_settled_by_rows_to_train_on(tmp_path: Path, whole: str) -> None:
+    x = np.arange(300)
+    plain = assume(files.write(tmp_path / "f.csv", ["x", "y"], [(i * 7 % 301, i / 10) for i in x]), "y")
+    skewed = ~plain.parts.train if whole == "file" else plain.parts.train
+    y = np.where(skewed, np.exp(x / 40), 5 + x % 10 / 10)
+    again = assume(
+        files.write(tmp_path / "f.csv", ["x", "y"], [(i * 7 % 301, f"{v:.4f}") for i, v in enumerate(y)]), "y"
+    )
+    assert again.objective.log is (whole == "train")
+
+
+def test_copies_of_a_row_count_once_in_a_class(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    rows = [(f"{v:.4f}", "ab"[i % 2]) for i, v in enumerate(random.normal(0, 1, 2000))]
+    assumed = assume(files.write(tmp_path / "f.csv", ["x", "y"], [*rows, *[("9.5", "c")] * 30]), "y")
+    assert (assumed.objective.task, assumed.objective.given_up, assumed.rows) == ("binary", {"c": 30}, 2000)
+    with pytest.raises(DataError, match=r"fewer than 8 different rows.*c \(1\)"):
+        assume(files.write(tmp_path / "f.csv", ["x", "y"], [*rows, *[("9.5", "c")] * 50]), "y")
+
+
+def test_folds_are_no_more_than_the_different_rows_of_a_class(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    rows = [(f"{v:.4f}", "ab"[i % 2]) for i, v in enumerate(random.normal(0, 1, 400))]
+    few = [(f"{9 + i / 10}", "c") for i in range(8)] * 20
+    assumed = assume(files.write(tmp_path / "f.csv", ["x", "y"], rows + few), "y")
+    of_c = {v for v, c in zip(assumed.inputs.matrix[:, 0], assumed.observed, strict=True) if c == 2 and v >= 9}
+    trained = {v for v, train in zip(assumed.inputs.matrix[:, 0], assumed.parts.train, strict=True) if train and v >= 9}
+    assert len(of_c) == 8
+    assert policies.training(assumed)["folds"] == max(2, min(5, len(trained)))
+    assert len(trained) < 5
+
+
+def test_many_numbers_are_not_all_drawn_together(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    x = np.repeat(random.normal(0, 1, (150, 1)), 62, axis=1) + random.normal(0, 0.1, (150, 62))
+    rows = [[*(f"{v:.3f}" for v in line), f"{random.normal():.3f}"] for line in x]
+    assumed = assume(files.write(tmp_path / "f.csv", [*(f"c{i}" for i in range(62)), "y"], rows), "y")
+    named = {name for one, other, _ in marginals.correlations(assumed) for name in (one, other)}
+    assert named == {f"c{i}" for i in range(60)}
+    assert "60 of the 62 numbers go together" in told(assumed, "assumed")
 
 
 def test_repeated_rows_are_no_leak_and_stay_together(tmp_path: Path) -> None:

@@ -47,6 +47,12 @@ def test_of_many_rows_an_even_sample_is_kept(tmp_path: Path, monkeypatch: pytest
     assert 300 < sum(map(int, found.fields[0])) / 100 < 700
 
 
+def test_of_wide_rows_fewer_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contents, "MOST_FIELDS", 100)
+    found = read(tmp_path, b"a,b,c,d\n" + b"1,2,3,4\n" * 60)
+    assert (found.rows, found.kept) == (60, 25)
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [
@@ -57,6 +63,7 @@ def test_of_many_rows_an_even_sample_is_kept(tmp_path: Path, monkeypatch: pytest
         (b"a,b\n", "no rows"),
         (b"only\n1\n2\n", "one field only"),
         (b"a,b,a\n1,2,3\n", "'a' twice"),
+        (b'a,"b\nc"\n1,2\n', r"names a field over several lines: 'b\nc'"),
         (b"a,b\n1,caf\xe9\n", "not UTF-8"),
         (b"a,b\n" + b"1,2\n" * 30_000 + b"1,\0\n", "line 30002 holds a NUL byte"),
         (b"a,b\n1,2\n1,2,3\n1,2\n", "1 of 3 rows have not the 2 fields that the header has, the first on line 3"),

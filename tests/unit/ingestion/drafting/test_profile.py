@@ -82,6 +82,13 @@ def test_missing_values_are_counted_however_they_are_spelt(tmp_path: Path) -> No
     assert int(np.isnan(found.values).sum()) == 30
 
 
+@pytest.mark.parametrize("text", ["12\n", "\r\n12", "1\n2"])
+def test_a_field_with_line_ends_is_text(tmp_path: Path, text: str) -> None:
+    found = field(tmp_path, ["1", "2", text] * 30)
+    assert (found.kind, found.broken) == ("text", True)
+    assert not field(tmp_path, ["red\N{LINE SEPARATOR}", "blue"] * 30).broken
+
+
 def test_none_is_a_value_among_words(tmp_path: Path) -> None:
     found = field(tmp_path, ["None", "Shed", "NA"] * 10)
     assert (found.counts, found.missing) == ({"None": 10, "Shed": 10}, 10)
@@ -109,6 +116,9 @@ def test_many_different_texts_are_no_categories(tmp_path: Path, distinct: int, r
         ("1st floor", "column_1st_floor"),
         ("_row", "row"),
         ("prediction", "column_prediction"),
+        ("ctid", "column_ctid"),
+        ("xmin", "column_xmin"),
+        ("TableOID", "TableOID"),
         ("年齢", "column"),
         ("x" * 60, "x" * 48),
     ],
