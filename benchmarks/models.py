@@ -71,6 +71,11 @@ class Outcome:
     covered: float | None
     seconds: float
 
+    def __str__(self) -> str:
+        names = [name for name in ("r2", "mape", "roc_auc", "f1") if name in self.metrics]
+        told = ", ".join(f"{name} {self.metrics[name]:.4g}" for name in names)
+        return f"{self.use_case} fold {self.fold}: {self.family}, {told}, {self.seconds:.0f} s"
+
 
 def main() -> None:
     """Print the table, and write it where that is asked for."""
