@@ -135,7 +135,7 @@ def test_rows_that_the_gate_judges_by_have_no_say_in_its_thresholds(folder: Path
 def test_line_ends_of_any_kind_do_not_break_a_draft(folder: Path, tmp_path: Path) -> None:
     kinds = ["a\N{LINE SEPARATOR}b", "c\x85d", "plain"]
     rows = [(f"{(i * 31) % 97 / 7:.3f}", kinds[i % 3], f"over\ntwo {i % 3}", (i * i) % 13 / 5) for i in range(200)]
-    path = files.write(tmp_path / "f.csv", ["x", "kind\N{LINE SEPARATOR}of", "lines", "y"], rows)
+    path = files.write(tmp_path / "f.csv", ["x", "kind \N{LINE SEPARATOR}of", "lines", "y"], rows)
     done = run("ends", path, "y", "--task", "regression")
     assert done.exit_code == 0, done.output
     use_case = registry.read(folder / "ends" / "use_case.yaml")
@@ -167,7 +167,8 @@ def test_a_person_overrules_the_task_and_the_positive_class(folder: Path, tmp_pa
 def test_awkward_names_and_texts_survive(folder: Path, tmp_path: Path) -> None:
     random = [(i * 7919) % 101 for i in range(300)]
     rows = [(v, ["null", "no: #1", "a|b\x07", "it's"][v % 4], "on" if v > 50 else "[off]") for v in random]
-    path = files.write(tmp_path / "f.csv", ["on", "group", "yes"], rows)
+    beside = [((v * 31) % 17, *row) for v, row in zip(random, rows, strict=True)]
+    path = files.write(tmp_path / "f.csv", ["n", "on", "group", "yes"], beside)
     done = run("leaking", path, "yes", "--positive", "[off]")
     assert "a leak" in done.output
     path = files.write(

@@ -160,7 +160,7 @@ def assume(
     if objective.classes:
         # Only now is it known which rows are different, and so how many of them a class has.
         identity = np.where(usable, _design(features, np.ones_like(usable)).groups, -1)
-        objective = choose(profile, target, task, positive, identity)
+        objective = _choose_again(profile, target, task, positive, identity, leaking)
         usable = _usable(objective, first)
     observed = objective.observed[usable]
     inputs = _design(features, usable)
@@ -183,6 +183,23 @@ def bounds(values: Floats, whole: bool) -> tuple[float, float]:
     lower = max(lower, 0.0) if low >= 0 else lower
     upper = min(upper, 0.0) if high <= 0 else upper
     return round(lower, 12), round(upper, 12)
+
+
+def _choose_again(
+    profile: Profile,
+    target: str,
+    task: Task | None,
+    positive: str | None,
+    identity: NDArray[np.int64],
+    leaking: dict[str, float],
+) -> Objective:
+    try:
+        return choose(profile, target, task, positive, identity)
+    except DataError as error:
+        if not leaking:
+            raise
+        left_out = f"left out as a leak, because it alone tells the target: {', '.join(leaking)}"
+        raise DataError(f"{error.what} ({left_out})", error.where, error.action) from error
 
 
 def _choice(each: Field) -> Choice:

@@ -115,9 +115,7 @@ def sample(draft: Draft) -> str:
         elif key == "correlations":
             lines += ["correlations:", *(f"  - {flow(each)}" for each in value)]
         elif key == "target":
-            block = yaml.safe_dump(
-                {key: value}, sort_keys=False, allow_unicode=True, width=WIDTH, default_flow_style=None
-            )
+            block = _dumped({key: value}, width=WIDTH, default_flow_style=None)
             lines += block.rstrip().splitlines()
         else:
             lines.append(f"{key}: {flow(value)}")
@@ -178,8 +176,15 @@ def rows(assumed: Assumptions) -> list[tuple[str, str, str, str, str]]:
 
 def flow(value: Any) -> str:
     """A value as YAML writes it on one line."""
-    text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10**9)
+    text = _dumped(value, default_flow_style=True, width=10**9)
     return text.removesuffix("\n").removesuffix("\n...").rstrip()
+
+
+def _dumped(value: Any, **how: Any) -> str:
+    text: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, **how)
+    # YAML would read these as a line's end, and so as a space, where they stand as they are.
+    broken = any(end in text for end in ("\x85", "\N{LINE SEPARATOR}", "\N{PARAGRAPH SEPARATOR}"))
+    return yaml.safe_dump(value, sort_keys=False, **how) if broken else text
 
 
 def comment(text: str, indent: int = 0, hang: str = "") -> list[str]:

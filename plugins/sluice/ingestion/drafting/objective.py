@@ -190,9 +190,10 @@ def _different(named: list[Any], identity: NDArray[np.int64] | None) -> Counter[
 def _refuse_rare(rare: dict[str, int], where: str) -> None:
     shown = ", ".join(f"{name} ({n})" for name, n in list(rare.items())[:8])
     raise DataError(
-        f"some classes have fewer than {FEWEST_OF_CLASS} different rows, too few to learn and to judge: {shown}",
+        f"some classes have fewer than {FEWEST_OF_CLASS} different rows, too few to learn and to judge: {shown}; "
+        "rows with equal inputs count once",
         where,
-        "merge them, collect more rows, or say TASK=regression if they are quantities",
+        "merge them, collect more rows or columns, or say TASK=regression if they are quantities",
     )
 
 
