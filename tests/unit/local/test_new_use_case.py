@@ -7,6 +7,7 @@ import importlib
 import os
 import subprocess
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from sluice.adapters.warehouse import Warehouse
 from sluice.domain.errors import SluiceError
 from sluice.domain.use_case import UseCase
 from sluice.ingestion import batches, expectations, quarantine, samples, sources
+from sluice.settings import settings
 from tests.unit.ingestion.drafting import files
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -34,12 +36,14 @@ def _great_expectations() -> None:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty folder of use cases."""
     path = tmp_path / "use cases"
     path.mkdir()
     monkeypatch.setenv("SLUICE_USE_CASES", str(path))
-    return path
+    settings.cache_clear()
+    yield path
+    settings.cache_clear()
 
 
 def run(name: str, path: Path | str, target: str, *more: str) -> Result:

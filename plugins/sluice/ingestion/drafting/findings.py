@@ -109,6 +109,7 @@ def _columns(assumed: Assumptions) -> Iterator[Finding]:
         shown = ", ".join(f"{each.header!r} is {each.name}" for each in renamed[:3])
         more = f" and {len(renamed) - 3} more" if len(renamed) > 3 else ""
         yield Finding("assumed", f"headers that are no plain names got one: {shown}{more}")
+    yield from _separators(assumed.target.name, assumed.target.thousands)
     for choice in assumed.choices:
         each = choice.field
         if each.name in assumed.leaking:
@@ -136,16 +137,20 @@ def _spelling(choice: Choice) -> Iterator[Finding]:
     each = choice.field
     if choice.column is None:
         return
-    if each.thousands == ".":
-        yield Finding("assumed", f"in {each.header!r} a comma is the decimal point, and points separate thousands")
-    elif each.thousands:
-        yield Finding("assumed", f"in {each.header!r} {each.thousands!r} separates thousands")
+    yield from _separators(each.header, each.thousands)
     if choice.column.role == "id" and each.distinct < len(each.known):
         yield Finding(
             "decide",
             f"{each.header!r} names {each.distinct:,} things in {len(each.known):,} rows; if rows of one thing are "
             f"alike, write `split: {{identity: [{each.name}]}}`, so that none is tested on its neighbour",
         )
+
+
+def _separators(header: str, thousands: str | None) -> Iterator[Finding]:
+    if thousands == ".":
+        yield Finding("assumed", f"in {header!r} a comma is the decimal point, and points separate thousands: 1.234,5")
+    elif thousands:
+        yield Finding("assumed", f"in {header!r} {thousands!r} separates thousands: 1{thousands}234.5")
 
 
 def _doubts(choice: Choice) -> Iterator[Finding]:
@@ -172,7 +177,8 @@ def _doubts(choice: Choice) -> Iterator[Finding]:
 
 
 def _skill(assumed: Assumptions, reached: Baseline) -> Iterator[Finding]:
-    shown = ("r2", "mae") if assumed.objective.task == "regression" else ("accuracy", "roc_auc")
+    judged = default_metric(assumed.objective.task)
+    shown = (judged, "r2") if assumed.objective.task == "regression" else (judged, "roc_auc")
     numbers = ", ".join(f"{m} {reached.mean[m]:.3g} (chance {reached.chance[m]:.3g})" for m in shown)
     if beats_chance(assumed, reached):
         text = f"a plain {reached.family} model reaches {numbers} out of folds; the gate asks for somewhat less"
@@ -180,8 +186,8 @@ def _skill(assumed: Assumptions, reached: Baseline) -> Iterator[Finding]:
         return
     yield Finding(
         "warning",
-        f"NOTHING TO LEARN: a plain model is no better than chance ({numbers}); the gate demands better than chance, "
-        "so no model will pass until there are columns that say more about the target",
+        f"LITTLE TO LEARN: a plain model is not clearly better than chance ({numbers}); the gate demands better than "
+        "chance, so a model passes only when columns say more about the target",
     )
 
 

@@ -34,6 +34,8 @@ PROBE = 60
 SAYS_NONE = frozenset({"none"})
 
 DIGITS = re.compile(r"[+-]?\d+")
+#: A number whose commas can only be read as separating thousands if they separate anything.
+GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
 LEADING_ZERO = re.compile(r"0\d+")
 
 DAYS = ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y")
@@ -237,8 +239,10 @@ def _ways(texts: list[str], delimiter: str) -> Iterator[_Reading]:
     yield _Reading("number")
     if all(text.lower() in TRUE | FALSE for text in texts):
         yield _Reading("boolean")
-    # Beside semicolons a comma is more likely the point.
-    separators: tuple[Separator, ...] = (".", ",", " ", "'") if delimiter == ";" else (",", ".", " ", "'")
+    # Beside semicolons a comma is more likely the point, unless every one of them has three digits behind it.
+    with_commas = [text for text in texts if "," in text]
+    points = delimiter == ";" and not all(GROUPED.fullmatch(text) for text in with_commas)
+    separators: tuple[Separator, ...] = (".", ",", " ", "'") if points else (",", ".", " ", "'")
     for separator in separators:
         if any(separator in text or (separator == "." and "," in text) for text in texts):
             yield _Reading("integer", thousands=separator)

@@ -36,7 +36,8 @@ def demand(task: Task, reached: Baseline, better_than_chance: bool) -> dict[Metr
 
 def _bound(metric: Metric, reached: Baseline, better_than_chance: bool) -> Threshold:
     ideal = 1.0 if metric in HIGHER_IS_BETTER else 0.0
-    chance = reached.chance[metric]
+    # A mean that was learned on other rows may fall below 0, where even the mean of the rows themselves is better.
+    chance = max(reached.chance[metric], 0.0) if metric == "r2" else reached.chance[metric]
     least = LEAST * (ideal - chance)
     gained = reached.mean[metric] - chance
     if better_than_chance and gained * (ideal - chance) > 0:

@@ -151,7 +151,7 @@ def test_repeated_rows_are_no_leak_and_stay_together(tmp_path: Path) -> None:
     assumed = assume(files.write(tmp_path / "f.csv", ["x", "y"], rows * 12), "y")
     assert assumed.leaking == {}
     assert "1,650 of 1,800 usable rows repeat the inputs of another" in told(assumed)
-    assert "NOTHING TO LEARN" in told(assumed, "warning")
+    assert "LITTLE TO LEARN" in told(assumed, "warning")
 
 
 def test_rows_that_ingestion_will_refuse_are_told_and_counted(tmp_path: Path) -> None:
@@ -233,6 +233,11 @@ def test_a_threshold_lies_clearly_below_what_is_reached(mean: float, deviation: 
 def test_without_anything_to_learn_the_thresholds_still_demand_it() -> None:
     demanded = thresholds.demand("regression", reached(-0.1, 0.2, 0.0), better_than_chance=False)
     assert (demanded["r2"].min, demanded["rmse"].max) == (0.05, 0.95)
+
+
+def test_where_chance_is_worse_than_the_mean_the_threshold_is_still_above_it() -> None:
+    demanded = thresholds.demand("regression", reached(0.1, 0.3, -0.4), better_than_chance=False)
+    assert demanded["r2"].min == pytest.approx(0.05)
 
 
 def test_a_baseline_keeps_rows_of_one_group_together(tmp_path: Path) -> None:
