@@ -110,6 +110,8 @@ def _endpoint(row: Row) -> Fact:
     processes = "1 process" if row.live == 1 else f"{row.live} processes"
     if row.versions == [row.champion]:
         return Fact("Endpoint", "live", "good", f"{processes} on version {row.champion}", row.seen_at)
+    if row.champion is None and not row.versions:
+        return Fact("Endpoint", "waits for a champion", "plain", processes, row.seen_at)
     serving = ", ".join(map(str, row.versions or [])) or "no version"
     return Fact("Endpoint", "not on the champion", "bad", f"{processes} on {serving}", row.seen_at)
 
@@ -117,10 +119,12 @@ def _endpoint(row: Row) -> Fact:
 def _decision(row: Row) -> Fact:
     if row.decision_code is None:
         return Fact("Last decision", "none yet")
-    kind = row.decision_code.partition(":")[0]
-    tones: dict[str, Tone] = {"promote": "good", "reject": "bad"}
+    # A model that is the champion's equal to the byte is no worse than it.
+    tones: dict[str, Tone] = {"promote": "good", "reject:unchanged": "plain"}
+    kinds: dict[str, Tone] = {"reject": "bad"}
+    tone = tones.get(row.decision_code) or kinds.get(row.decision_code.partition(":")[0], "unsure")
     detail = f"Version {row.decided_version}: {row.decision_message}"
-    return Fact("Last decision", row.decision_code, tones.get(kind, "unsure"), detail, row.decided_at)
+    return Fact("Last decision", row.decision_code, tone, detail, row.decided_at)
 
 
 def _batch(row: Row) -> Fact:

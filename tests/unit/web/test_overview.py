@@ -45,8 +45,20 @@ def test_live_means_every_process_on_the_champion(
     assert (fact(row, "Endpoint").value, fact(row, "Endpoint").tone) == (value, tone)
 
 
+def test_an_endpoint_waits_for_the_first_champion_and_nothing_is_wrong() -> None:
+    row = replace(NOTHING, live=1, seen_at=NOW)
+
+    assert (fact(row, "Endpoint").value, fact(row, "Endpoint").tone) == ("waits for a champion", "plain")
+
+
 @pytest.mark.parametrize(
-    ("code", "tone"), [("promote", "good"), ("reject:change.rmse", "bad"), ("undecided:servable", "unsure")]
+    ("code", "tone"),
+    [
+        ("promote", "good"),
+        ("reject:change.rmse", "bad"),
+        ("reject:unchanged", "plain"),
+        ("undecided:servable", "unsure"),
+    ],
 )
 def test_an_undecided_candidate_is_neither_good_nor_bad(code: str, tone: Tone) -> None:
     row = replace(NOTHING, decision_code=code, decision_message="why", decided_version=4, decided_at=NOW)
