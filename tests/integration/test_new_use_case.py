@@ -27,13 +27,15 @@ def drafted(live: LiveStack, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     write_wine(wine)
     write_messy(shop)
     before = tree(live.use_cases)
-    draft(live, "wine", wine, "cultivar")
-    draft(live, "shop_visits", shop, "bought")
     added = {"wine": live.use_cases / "wine", "shop_visits": live.use_cases / "shop_visits"}
-    assert {path for path in tree(live.use_cases) - before if path.parts[0] not in added} == set()
-    yield added
-    for folder in added.values():
-        shutil.rmtree(folder)
+    try:
+        draft(live, "wine", wine, "cultivar")
+        draft(live, "shop_visits", shop, "Bought")
+        assert {path for path in tree(live.use_cases) - before if path.parts[0] not in added} == set()
+        yield added
+    finally:
+        for folder in added.values():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.mark.parametrize("name", ["wine", "shop_visits"])

@@ -266,7 +266,10 @@ SLOW = spec(
     training={
         "families": {
             "ridge": {"alpha": {"low": 0.01, "high": 10.0, "log": True}},
-            "hist_gradient_boosting": {"max_iter": {"low": 90, "high": 120}, "learning_rate": 0.1},
+            "hist_gradient_boosting": {
+                "max_iter": {"low": 90, "high": 120},
+                "learning_rate": {"low": 0.05, "high": 0.2},
+            },
         },
         "trials": 10,
         "pruner": "none",
