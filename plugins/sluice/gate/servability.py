@@ -31,7 +31,9 @@ def judge(policy: Servable, subject: Subject, started: Started, contract: Contra
         golden: Inputs and the outputs it must give for them.
     """
     if started.ready_seconds is None:
-        message = f"the release never became ready within {policy.ready_seconds:g} s"
+        message = (
+            f"the release never became ready, for which it has {policy.ready_seconds:g} s; the notes hold its log's end"
+        )
         checks: tuple[Check, ...] = (Check(code="ready", verdict="fail", message=message),)
     else:
         ready = bounded("ready", started.ready_seconds, "seconds until ready", maximum=policy.ready_seconds)

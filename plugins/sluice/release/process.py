@@ -20,6 +20,10 @@ from sluice.domain.release import Release, Started
 STOP_SECONDS = 15
 
 
+#: How often a release is started whose port was taken between its choice and its use.
+STARTS = 3
+
+
 @contextmanager
 def started(release: Release, budget_seconds: float) -> Iterator[Started]:
     """Start a release from its bento alone (no registry, no database), and stop it at the end.
@@ -28,39 +32,44 @@ def started(release: Release, budget_seconds: float) -> Iterator[Started]:
         release: What to start.
         budget_seconds: How long it may take until it is ready.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     with tempfile.TemporaryDirectory(prefix="sluice-probe-") as home:
         log = Path(home) / "serve.log"
-        with log.open("wb") as output:
-            begin = time.monotonic()
-            process = subprocess.Popen(  # noqa: S603  every argument is ours
-                [
-                    sys.executable,
-                    "-m",
-                    "bentoml",
-                    "serve",
-                    release.bento_path,
-                    "--host",
-                    "127.0.0.1",
-                    "--port",
-                    str(port),
-                ],
-                env=_environment(release, home),
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        url = f"http://127.0.0.1:{port}"
-        try:
-            ready = _wait(process, url, begin, budget_seconds)
-            how = "started as a process; no image was built"
-            if ready is None:
-                how += f"; its log ends: {log.read_text(errors='replace')[-1000:]}"
-            yield Started(url=url, ready_seconds=ready, how=how)
-        finally:
-            _stop(process)
+        for start in range(1, STARTS + 1):
+            port, begin = _free_port(), time.monotonic()
+            process = _launch(release, home, port, log)
+            url = f"http://127.0.0.1:{port}"
+            try:
+                ready = _wait(process, url, begin, budget_seconds)
+                said = log.read_text(errors="replace")
+                # Its own port or that of BentoML's supervisor: any connection of this machine may have taken it.
+                if ready is None and start < STARTS and process.poll() is not None and "ddress already in use" in said:
+                    continue
+                how = "started as a process; no image was built"
+                if ready is None:
+                    how += f"; its log ends: {said[-1000:]}"
+                yield Started(url=url, ready_seconds=ready, how=how)
+                return
+            finally:
+                _stop(process)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _launch(release: Release, home: str, port: int, log: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "bentoml", "serve", release.bento_path, "--host", "127.0.0.1"]
+    with log.open("wb") as output:
+        return subprocess.Popen(  # noqa: S603  every argument is ours
+            [*command, "--port", str(port)],
+            env=_environment(release, home),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
 
 
 def _environment(release: Release, home: str) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """A bento is built once per version, holds the bundle, and starts from itself alone."""
 
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from sluice.domain.evidence import Subject
 from sluice.domain.policy import Servable
 from sluice.domain.release import Release, Started
 from sluice.gate import servability
-from sluice.release import bento
+from sluice.release import bento, process
 from sluice.release.process import started
 from tests.unit.conftest import SERVICE, MakeBundle
 
@@ -31,8 +32,8 @@ def release(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Release
 
 @pytest.fixture(scope="module")
 def running(release: Release):
-    with started(release, POLICY.ready_seconds) as process:
-        yield process
+    with started(release, POLICY.ready_seconds) as ready:
+        yield ready
 
 
 @pytest.fixture
@@ -127,3 +128,18 @@ def test_a_release_that_never_gets_ready_is_not(subject: Subject, release: Relea
     with started(release, budget_seconds=0.2) as hopeless:
         assert hopeless.ready_seconds is None
         assert verdicts(subject, hopeless, bundle) == {"ready": "fail"}
+
+
+def test_a_port_that_another_took_in_the_meantime_costs_a_second_start(
+    release: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        free = process._free_port  # noqa: SLF001 - the only way to lose the race on purpose
+        ports = iter([other.getsockname()[1], free()])
+        monkeypatch.setattr(process, "_free_port", lambda: next(ports))
+
+        with started(release, POLICY.ready_seconds) as running:
+            assert running.ready_seconds is not None
+            assert list(ports) == []
