@@ -17,7 +17,7 @@ METRICS: dict[Task, tuple[Metric, ...]] = {
 
 #: How many standard deviations over the folds, and what share of the way to chance, a threshold stays behind.
 DEVIATIONS = 2.0
-MARGIN = 0.1
+MARGIN = 0.25
 
 #: Share of the way from chance to perfection that is asked for at least.
 LEAST = 0.05
