@@ -2,6 +2,6 @@ SELECT
     deployment_id,
     to_version
 FROM ml.deployments
-WHERE use_case = %(use_case)s
+WHERE use_case = %(use_case)s AND share = 1
 ORDER BY deployment_id DESC
 LIMIT 1

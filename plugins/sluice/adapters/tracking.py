@@ -11,10 +11,13 @@ from typing import Any, Literal
 
 from sluice.domain.errors import StateError, TransientError
 
-Alias = Literal["candidate", "champion"]
+Alias = Literal["candidate", "champion", "challenger"]
 
 #: Where a run keeps the release bundle.
 BUNDLE_PATH = "bundle"
+
+#: Tag of the challenger's version: the share of the traffic that it answers, 0 for none (shadow).
+SHARE_TAG = "share"
 
 #: Refusals that mean "not now": the request took too long, or there were too many.
 _BUSY = (408, 429)
@@ -135,6 +138,16 @@ class Tracking:
         """Let an alias point to a version."""
         with self.answers():
             self.client.set_registered_model_alias(use_case, alias, str(number))
+
+    def unpoint(self, use_case: str, alias: Alias) -> None:
+        """Take an alias away; where there is none, nothing changes."""
+        with self.answers():
+            self.client.delete_registered_model_alias(use_case, alias)
+
+    def tag(self, use_case: str, number: int, name: str, value: str) -> None:
+        """Set a tag of a version."""
+        with self.answers():
+            self.client.set_model_version_tag(use_case, str(number), name, value)
 
     def download_bundle(self, version: Version, folder: Path) -> Path:
         """Copy a version's bundle into a local folder and return the bundle's own folder."""

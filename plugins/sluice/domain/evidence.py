@@ -59,13 +59,24 @@ class Evidence(Frozen):
 
 
 class Decision(Frozen):
-    """What the gate decided.
+    """What was decided, by the gate or by a person.
 
-    `code` is `promote`, `reject:<check>` or `undecided:<check>`.
+    `code` is `promote`, `needs_approval`, `reject:<check>` or `undecided:<check>`.
     """
 
     code: str
     message: str
+    actor: str = "gate"
+    """`gate`, or the name of the person who approved, refused or forced."""
+
+
+class Ruling(Frozen):
+    """What a person said."""
+
+    action: Literal["approve", "refuse", "force"]
+    actor: str = Field(min_length=1)
+    """Their name, as Airflow knows it."""
+    reason: str = Field(min_length=1)
 
 
 def bounded(code: str, value: float, what: str, minimum: float | None = None, maximum: float | None = None) -> Check:

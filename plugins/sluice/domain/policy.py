@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, FiniteFloat, model_validator
 
@@ -86,12 +86,79 @@ class Fairness(Frozen):
         return self
 
 
+class Invariance(Frozen):
+    """An input whose value must not matter: pairs of rows that differ in it alone are answered alike."""
+
+    kind: Literal["invariance"]
+    column: Name
+    """An input; in each pair it takes another of its values, drawn from the held-out rows."""
+    max_change: FiniteFloat = Field(default=0.05, ge=0)
+    """Of a number: as a share of it. Of classes: the largest change of a probability."""
+    min_share: float = Field(default=0.95, gt=0, le=1)
+    """Of the pairs that must keep to it."""
+
+
+class Direction(Frozen):
+    """An input that must push the answer one way: pairs of rows that differ in it by a step."""
+
+    kind: Literal["direction"]
+    column: Name
+    """An input that is a number or an integer."""
+    step: FiniteFloat
+    """Added to the column; a row that it would carry out of the declared range makes no pair."""
+    expect: Literal["rise", "fall"]
+    """What the number does, or the probability of `label`."""
+    label: str | None = None
+    """The class that is looked at; the positive one where absent."""
+    tolerance: FiniteFloat = Field(default=0, ge=0)
+    """How far the wrong way counts as none: of a number as a share of it, of a probability as it is."""
+    min_share: float = Field(default=0.95, gt=0, le=1)
+    """Of the pairs that must keep to it."""
+
+
+Behaviour = Annotated[Invariance | Direction, Field(discriminator="kind")]
+
+
+class Calibration(Frozen):
+    """How true the model's own words about its certainty must be."""
+
+    max_error: float = Field(default=0.1, ge=0, le=1)
+    """Expected calibration error of the probabilities; for classes."""
+    max_undercoverage: float = Field(default=0.05, ge=0, lt=1)
+    """How far below its level the interval, or the prediction set, may cover the held-out rows."""
+
+
+class Generalisation(Frozen):
+    """How alike training and held-out rows must be, and how alike the model must do on them."""
+
+    max_gap: FiniteFloat = Field(default=0.25, ge=0)
+    """Largest loss of R2, or of the area under the ROC curve, from training rows to held-out rows."""
+    max_shift: float = Field(default=0.25, gt=0, le=1)
+    """Largest distance between the distributions of an input in both: 0 is none, 1 is apart."""
+
+
+class Leaks(Frozen):
+    """What is too good to be true."""
+
+    max_score: FiniteFloat = Field(default=0.999, gt=0, le=1)
+    """R2, or the area under the ROC curve, from which a model is suspected of knowing the answer."""
+    max_alone: FiniteFloat = Field(default=0.99, gt=0, le=1)
+    """The same of a model that sees one input only."""
+    max_repeated: float = Field(default=0.05, ge=0, le=1)
+    """Share of held-out rows whose inputs all equal those of a training row."""
+
+
 class Servable(Frozen):
     """What the release must keep to when it is started and queried."""
 
     ready_seconds: FiniteFloat = Field(default=60, gt=0)
     p99_ms: FiniteFloat = Field(default=250, gt=0)
     """For one row at a time."""
+    stop_seconds: FiniteFloat = Field(default=10, gt=0)
+    """From the signal to stop until it has ended."""
+    image: Literal["required", "where_possible"] = "where_possible"
+    """Whether a release may be promoted where no container engine is configured."""
+    image_mb: FiniteFloat = Field(default=600, gt=0)
 
 
 class Gate(Frozen):
@@ -101,8 +168,54 @@ class Gate(Frozen):
     change: Change = Change()
     slices: tuple[Slice, ...] = Field(default=())
     fairness: tuple[Fairness, ...] = Field(default=())
+    behaviour: tuple[Behaviour, ...] = Field(default=())
+    calibration: Calibration = Calibration()
+    generalisation: Generalisation = Generalisation()
+    leaks: Leaks = Leaks()
     min_test_rows: int = Field(default=200, ge=20)
     servable: Servable = Servable()
+    approval: Literal["automatic", "required"] = "automatic"
+    """`required`: a person says yes in Airflow before what passed is deployed."""
+    approval_hours: FiniteFloat = Field(default=72, gt=0)
+    """After which no answer is a no."""
+
+
+class Canary(Frozen):
+    """How a new release takes over the traffic: little by little, watched, and back by itself."""
+
+    shadow_minutes: FiniteFloat = Field(default=0, ge=0)
+    """How long it answers aside, seen by nobody, before its first share; 0 for not at all."""
+    steps: tuple[float, ...] = Field(default=(0.1, 0.5), min_length=1)
+    """Rising shares of the traffic; after the last one it takes all of it."""
+    step_minutes: FiniteFloat = Field(default=30, gt=0)
+    """How long each share is watched, at least."""
+    min_requests: int = Field(default=200, ge=20)
+    """That it must have answered in each step before it goes on."""
+    max_hours: FiniteFloat = Field(default=24, gt=0)
+    """After which a canary that could not be told about is withdrawn."""
+    false_alarm: float = Field(default=0.05, gt=0, lt=0.5)
+    """Chance that a healthy release is withdrawn, however often it is looked at."""
+    max_slowdown: FiniteFloat = Field(default=2.0, ge=1)
+    """How many times as long as the champion it may take."""
+    max_shift: float = Field(default=0.1, ge=0, lt=1)
+    """How far its predictions may lie from the champion's, on average, in ranks among them: 0 to 1."""
+
+    @model_validator(mode="after")
+    def _steps_rise(self) -> Self:
+        if list(self.steps) != sorted(set(self.steps)) or not all(0 < share < 1 for share in self.steps):
+            raise ValueError(f"the steps {self.steps} are not rising shares between 0 and 1")
+        return self
+
+
+class Retention(Frozen):
+    """What is kept of the past; what the last deployments could need always is."""
+
+    deployments: int = Field(default=5, ge=1)
+    """The last ones whose releases can be gone back to."""
+    candidates: int = Field(default=5, ge=1)
+    """The newest model versions, deployed or not."""
+    days: int = Field(default=30, ge=1)
+    """What is younger is kept."""
 
 
 class Serving(Frozen):
@@ -114,6 +227,8 @@ class Serving(Frozen):
     missing: Literal["reject", "impute"] = "reject"
     """A missing value in a nullable column is refused, or filled in inside the graph."""
     unknown_fields: Literal["reject", "ignore"] = "reject"
+    canary: Canary | None = None
+    """Where absent, what passed the gate takes all of the traffic at once."""
 
 
 class Monitoring(Frozen):

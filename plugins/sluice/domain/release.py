@@ -18,6 +18,7 @@ class Release:
         snapshot_id: What it was trained on.
         bento: Tag of the bento, `name:version`.
         bento_path: Where the bento is on this host.
+        image: Name of its container image; None where no engine is configured.
     """
 
     use_case: str
@@ -28,6 +29,35 @@ class Release:
     snapshot_id: str
     bento: str
     bento_path: str
+    image: str | None = None
+
+
+@dataclass(frozen=True)
+class Isolation:
+    """What a container may do, as seen from inside it while it runs.
+
+    Attributes:
+        user_id: Numeric id that its processes run under; 0 is root.
+        read_only: Whether a file could not be written to its root file system.
+        image_mb: Size of its image, in millions of bytes.
+    """
+
+    user_id: int
+    read_only: bool
+    image_mb: float
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """How a started release ended after the signal to stop.
+
+    Attributes:
+        seconds: From the signal to the end; None when it had to be killed.
+        exit_code: Of its first process.
+    """
+
+    seconds: float | None
+    exit_code: int | None
 
 
 @dataclass(frozen=True)
@@ -38,8 +68,10 @@ class Started:
         url: Where it answers.
         ready_seconds: How long it took until it was ready; None when it never was.
         how: In words, for example "as a process; no image was built".
+        isolation: Of the container; None where it runs as a process.
     """
 
     url: str
     ready_seconds: float | None
     how: str
+    isolation: Isolation | None = None

@@ -10,10 +10,10 @@ from pydantic import StringConstraints
 
 from sluice.domain.frozen import Frozen
 
-Kind = Literal["validation", "drift"]
+Kind = Literal["validation", "decision", "drift"]
 
 #: The stage whose DAG makes each kind of report; who may read that DAG may read the report.
-STAGES: dict[Kind, str] = {"validation": "ingest", "drift": "monitor"}
+STAGES: dict[Kind, str] = {"validation": "ingest", "decision": "promote", "drift": "monitor"}
 
 
 class Report(Frozen):

@@ -12,7 +12,7 @@ from sluice.domain.columns import Column
 from sluice.domain.features import Features
 from sluice.domain.frozen import Frozen, Name
 from sluice.domain.measures import Metric, Task, default_metric, metrics_of
-from sluice.domain.policy import Fairness, Gate, Monitoring, Quality, Serving, Slice
+from sluice.domain.policy import Direction, Fairness, Gate, Monitoring, Quality, Retention, Serving, Slice
 from sluice.domain.search import Training
 
 Email = Annotated[str, StringConstraints(pattern=r"^[^@\s,]+@[^@\s,]+$")]
@@ -82,6 +82,7 @@ class UseCase(Frozen):
     serving: Serving
     monitoring: Monitoring = Monitoring()
     schedule: Schedule = Schedule()
+    retention: Retention = Retention()
 
     @property
     def inputs(self) -> tuple[Column, ...]:
@@ -175,6 +176,23 @@ class UseCase(Frozen):
                 raise ValueError(f"gate.{place}: {part.column!r} is a {self.column(part.column).type} and {wrong}")
         if self.gate.fairness and self.task != "binary":
             raise ValueError(f"gate.fairness judges models of two classes, and this one's task is {self.task}")
+        return self
+
+    @model_validator(mode="after")
+    def _behaviour_is_of_inputs(self) -> Self:
+        for policy in self.gate.behaviour:
+            place = f"gate.behaviour {policy.kind!r}"
+            _known(place, policy.column, [c.name for c in self.inputs])
+            if isinstance(policy, Direction):
+                column = self.column(policy.column)
+                if column.type not in ("number", "integer"):
+                    raise ValueError(f"{place}: {policy.column!r} is a {column.type}; a direction needs a number")
+                if policy.step == 0:
+                    raise ValueError(f"{place}: a step of 0 for {policy.column!r} pushes nothing")
+                if policy.label is None and self.task == "multiclass":
+                    raise ValueError(f"{place}: name the `label` whose probability is looked at")
+                if policy.label is not None and policy.label not in self.classes:
+                    raise ValueError(f"{place}: {policy.label!r} is no class; there are: {', '.join(self.classes)}")
         return self
 
     @model_validator(mode="after")

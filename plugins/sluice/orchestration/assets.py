@@ -20,3 +20,8 @@ def candidate(use_case: UseCase) -> Asset:
 def champion(use_case: UseCase) -> Asset:
     """The model version that serves."""
     return Asset(name=f"{use_case.name}_champion", uri=f"sluice://models/{use_case.name}/champion", group="sluice")
+
+
+def challenger(use_case: UseCase) -> Asset:
+    """A release that begins to take part of the traffic."""
+    return Asset(name=f"{use_case.name}_challenger", uri=f"sluice://models/{use_case.name}/challenger", group="sluice")

@@ -6,7 +6,7 @@ import json
 import time
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from sluice.adapters.objects import ObjectStore
 from sluice.adapters.tracking import Tracking
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
     from sluice.adapters.warehouse import Warehouse
+
+Action = Literal["promote", "rollback"]
 
 #: A heartbeat older than this says nothing about its replica.
 FRESH = timedelta(seconds=10)
@@ -35,6 +37,7 @@ class Order:
         decision_id: The decision behind it; None where there was none.
         actor: Who ordered it.
         reason: Why.
+        action: A decision carried out, or the way back.
     """
 
     release: Release
@@ -42,6 +45,7 @@ class Order:
     decision_id: int | None
     actor: str
     reason: str
+    action: Action = "promote"
 
 
 def publish(warehouse: Warehouse, store: ObjectStore, release: Release, bundle_folder: Path) -> None:
@@ -128,6 +132,7 @@ def _enter(warehouse: Warehouse, connection: Connection, order: Order, done: boo
             "decision_id": order.decision_id,
             "actor": order.actor,
             "reason": order.reason,
+            "action": order.action,
         },
     )
     if not made:
