@@ -1,4 +1,4 @@
--- Enter a snapshot into the ledger; one that is there already stays as it is.
+-- Enter a snapshot into the ledger; what is there already stays as it is.
 INSERT INTO ml.snapshots (
     snapshot_id,
     use_case,
@@ -23,4 +23,5 @@ VALUES (
     %(test_rows)s,
     %(batch_ids)s
 )
-ON CONFLICT (snapshot_id) DO NOTHING
+-- One whose file was removed since has it again.
+ON CONFLICT (snapshot_id) DO UPDATE SET removed_at = NULL

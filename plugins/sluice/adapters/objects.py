@@ -71,6 +71,13 @@ class ObjectStore:
         for path in sorted(p for p in local.rglob("*") if p.is_file()):
             self.write_bytes(f"{prefix}/{path.relative_to(local).as_posix()}", path.read_bytes())
 
+    def remove(self, key: str) -> None:
+        """Remove a file, or everything below a prefix; where there is nothing, nothing changes."""
+        filesystem, folder = self._place
+        path = f"{folder}/{_checked(key)}"
+        if filesystem.exists(path):
+            filesystem.rm(path, recursive=True)
+
     def sha256(self, key: str) -> str:
         """Hex digest of a key's content."""
         return hashlib.sha256(self.read_bytes(key)).hexdigest()

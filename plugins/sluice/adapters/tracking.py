@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +24,8 @@ SHARE_TAG = "share"
 _BUSY = (408, 429)
 #: Versions that are looked through at once.
 _PAGE = 200
+#: More runs than a search ever leaves below one training, and the most that MLflow lists at once.
+_MOST_RUNS = 50_000
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,21 @@ class Version:
     number: int
     run_id: str
     tags: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A version as its model's history lists it.
+
+    Attributes:
+        version: The version.
+        at: When it was registered.
+        aliases: That point to it.
+    """
+
+    version: Version
+    at: datetime
+    aliases: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -107,17 +125,61 @@ class Tracking:
         if not tags:
             raise ValueError("no tags to look for: every version would do")
         with self.answers():
-            page: str | None = None
-            while True:
-                versions = self.client.search_model_versions(
-                    f"name='{use_case}'", max_results=_PAGE, order_by=["version_number DESC"], page_token=page
+            for known in self._newest_first(use_case):
+                if tags.items() <= known.tags.items():
+                    return Version(use_case, int(known.version), known.run_id, dict(known.tags))
+            return None
+
+    def history(self, use_case: str) -> tuple[Registered, ...]:
+        """Every version of a model, newest first; none of a model that is not registered."""
+        with self.answers():
+            pointed: dict[int, set[str]] = {}
+            for model in self.client.search_registered_models(f"name='{use_case}'"):
+                for alias, number in model.aliases.items():
+                    pointed.setdefault(int(number), set()).add(alias)
+            return tuple(
+                Registered(
+                    Version(use_case, int(known.version), known.run_id, dict(known.tags)),
+                    datetime.fromtimestamp(known.creation_timestamp / 1000, UTC),
+                    frozenset(pointed.get(int(known.version), ())),
                 )
-                for known in versions:
-                    if tags.items() <= known.tags.items():
-                        return Version(use_case, int(known.version), known.run_id, dict(known.tags))
-                page = versions.token
-                if not page:
-                    return None
+                for known in self._newest_first(use_case)
+            )
+
+    def remove(self, version: Version) -> None:
+        """Remove a version, its run with the runs below it, and their artifacts; what is gone already stays gone."""
+        from mlflow.entities import ViewType
+        from mlflow.exceptions import RestException
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        with self.answers():
+            run = self.client.get_run(version.run_id)
+            below = self.client.search_runs(
+                [run.info.experiment_id],
+                f"tags.mlflow.parentRunId = '{version.run_id}'",
+                run_view_type=ViewType.ALL,
+                max_results=_MOST_RUNS,
+            )
+            for each in (*below, run):
+                get_artifact_repository(each.info.artifact_uri, tracking_uri=self.uri).delete_artifacts()
+                if each.info.lifecycle_stage == "active":
+                    self.client.delete_run(each.info.run_id)
+            try:
+                self.client.delete_model_version(version.use_case, str(version.number))
+            except RestException as error:
+                if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                    raise
+
+    def _newest_first(self, use_case: str) -> Iterator[Any]:
+        page: str | None = None
+        while True:
+            versions = self.client.search_model_versions(
+                f"name='{use_case}'", max_results=_PAGE, order_by=["version_number DESC"], page_token=page
+            )
+            yield from versions
+            page = versions.token
+            if not page:
+                return
 
     def aliased(self, use_case: str, alias: Alias) -> Version | None:
         """The version an alias points to; None where the registry says that there is none."""

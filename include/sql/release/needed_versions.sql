@@ -1,0 +1,19 @@
+-- The versions that the last deployments moved from or to, and those that were decided about lately.
+WITH recent AS (
+    SELECT
+        from_version,
+        to_version
+    FROM ml.deployments
+    WHERE use_case = %(use_case)s
+    ORDER BY deployment_id DESC
+    LIMIT %(deployments)s
+)
+
+SELECT recent.from_version AS version FROM recent
+WHERE recent.from_version IS NOT NULL
+UNION
+SELECT recent.to_version AS version FROM recent
+UNION
+SELECT decided.version
+FROM ml.decisions AS decided
+WHERE decided.use_case = %(use_case)s AND decided.decided_at > %(since)s
