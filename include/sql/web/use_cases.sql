@@ -11,9 +11,30 @@ deployment AS (
         use_case,
         to_version,
         actor,
+        reason,
         deployed_at
     FROM ml.deployments
+    WHERE share = 1
     ORDER BY use_case ASC, deployment_id DESC
+),
+
+challenger AS (
+    SELECT
+        canary.use_case,
+        canary.version,
+        moved.share,
+        moved.deployed_at
+    FROM ml.canaries AS canary
+    INNER JOIN LATERAL (
+        SELECT
+            deployment.share,
+            deployment.deployed_at
+        FROM ml.deployments AS deployment
+        WHERE deployment.use_case = canary.use_case AND deployment.action = 'canary'
+        ORDER BY deployment.deployment_id DESC
+        LIMIT 1
+    ) AS moved ON TRUE
+    WHERE canary.state = 'running'
 ),
 
 decision AS (
@@ -22,6 +43,8 @@ decision AS (
         version,
         code,
         message,
+        dag_run_id,
+        report_uri,
         decided_at
     FROM ml.decisions
     ORDER BY use_case ASC, decision_id DESC
@@ -70,9 +93,15 @@ SELECT
     deployment.to_version AS champion,
     deployment.deployed_at,
     deployment.actor AS deployed_by,
+    deployment.reason AS deployed_why,
+    challenger.version AS challenger,
+    challenger.share AS challenger_share,
+    challenger.deployed_at AS challenger_at,
     decision.version AS decided_version,
     decision.code AS decision_code,
     decision.message AS decision_message,
+    decision.dag_run_id AS decision_run,
+    decision.report_uri AS decision_uri,
     decision.decided_at,
     batch.batch_id,
     batch.rows AS batch_rows,
@@ -90,6 +119,7 @@ SELECT
     coalesce(replica.live, 0) AS live
 FROM asked
 LEFT JOIN deployment ON asked.use_case = deployment.use_case
+LEFT JOIN challenger ON asked.use_case = challenger.use_case
 LEFT JOIN decision ON asked.use_case = decision.use_case
 LEFT JOIN batch ON asked.use_case = batch.use_case
 LEFT JOIN drift ON asked.use_case = drift.use_case

@@ -56,9 +56,15 @@ class Row:
     champion: int | None
     deployed_at: datetime | None
     deployed_by: str | None
+    deployed_why: str | None
+    challenger: int | None
+    challenger_share: float | None
+    challenger_at: datetime | None
     decided_version: int | None
     decision_code: str | None
     decision_message: str | None
+    decision_run: str | None
+    decision_uri: str | None
     decided_at: datetime | None
     batch_id: int | None
     batch_rows: int | None
@@ -93,13 +99,22 @@ def standings(warehouse: Warehouse, use_cases: Sequence[UseCase], now: datetime)
 
 def facts(row: Row) -> tuple[Fact, ...]:
     """What a row says, in words."""
-    return (_served(row), _endpoint(row), _decision(row), _batch(row), _drift(row))
+    return (_served(row), *_challenger(row), _endpoint(row), _decision(row), _batch(row), _drift(row))
 
 
 def _served(row: Row) -> Fact:
     if row.champion is None:
         return Fact("Champion", "none yet", detail="No release has been promoted.")
-    return Fact("Champion", f"version {row.champion}", detail=f"by {row.deployed_by}", at=row.deployed_at)
+    detail = f"by {row.deployed_by}: {row.deployed_why}"
+    return Fact("Champion", f"version {row.champion}", detail=detail, at=row.deployed_at)
+
+
+def _challenger(row: Row) -> tuple[Fact, ...]:
+    """What takes part of the traffic, where something does."""
+    if row.challenger is None or row.challenger_share is None:
+        return ()
+    share = f"answers {row.challenger_share:.0%} of the requests" if row.challenger_share else "answers aside, unseen"
+    return (Fact("Challenger", f"version {row.challenger}", "plain", share, row.challenger_at),)
 
 
 def _endpoint(row: Row) -> Fact:
@@ -124,7 +139,8 @@ def _decision(row: Row) -> Fact:
     kinds: dict[str, Tone] = {"reject": "bad"}
     tone = tones.get(row.decision_code) or kinds.get(row.decision_code.partition(":")[0], "unsure")
     detail = f"Version {row.decided_version}: {row.decision_message}"
-    return Fact("Last decision", row.decision_code, tone, detail, row.decided_at)
+    link = Report.of_run(row.use_case, "decision", row.decision_run or "").path if row.decision_uri else None
+    return Fact("Last decision", row.decision_code, tone, detail, row.decided_at, link)
 
 
 def _batch(row: Row) -> Fact:

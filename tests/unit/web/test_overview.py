@@ -80,6 +80,18 @@ def test_a_check_without_a_page_has_no_link() -> None:
     assert fact(replace(row, drift_uri="x"), "Drift").link == Report.of_run("housing", "drift", "run-1").path
 
 
+def test_a_decision_leads_to_its_page() -> None:
+    row = replace(NOTHING, decision_code="promote", decision_message="why", decision_run="run-1", decision_uri="x")
+
+    assert fact(row, "Last decision").link == Report.of_run("housing", "decision", "run-1").path
+
+
+def test_a_shadow_is_seen_by_nobody() -> None:
+    row = replace(NOTHING, challenger=4, challenger_share=0.0, challenger_at=NOW)
+
+    assert fact(row, "Challenger") == Fact("Challenger", "version 4", "plain", "answers aside, unseen", NOW)
+
+
 def test_the_newest_of_everything_is_shown(warehouse: Warehouse, housing: UseCase) -> None:
     batch = (
         "INSERT INTO ingest.batches (use_case, source_uri, sha256, bytes, rows, quarantined, status, reason)"
@@ -100,9 +112,25 @@ def test_the_newest_of_everything_is_shown(warehouse: Warehouse, housing: UseCas
     warehouse.execute(replica, {"pid": 1, "version": 1, "at": NOW - timedelta(minutes=5)})
     warehouse.execute(replica, {"pid": 2, "version": 2, "at": NOW - timedelta(seconds=2)})
 
+    decided = (
+        "INSERT INTO ml.decisions (use_case, version, code, message, evidence, dag_run_id)"
+        " VALUES ('housing', 3, 'promote', 'good', '[]', 'run-3') RETURNING decision_id"
+    )
+    [decision] = warehouse.rows(decided)
+    warehouse.execute(
+        "INSERT INTO ml.canaries (use_case, version, champion_version, decision_id, policy, step)"
+        " VALUES ('housing', 3, 2, %(decision_id)s, '{}', 0)",
+        decision,
+    )
+    warehouse.execute(
+        "INSERT INTO ml.deployments (use_case, from_version, to_version, actor, reason, action, share)"
+        " VALUES ('housing', 2, 3, 'gate', 'a first share', 'canary', 0.1)"
+    )
+
     (standing,) = standings(warehouse, [housing], NOW)
 
     told = {f.label: f for f in standing.facts}
-    assert told["Champion"].value == "version 2"
+    assert told["Champion"].value == "version 2", "a challenger is no champion"
+    assert (told["Challenger"].value, told["Challenger"].detail) == ("version 3", "answers 10% of the requests")
     assert told["Endpoint"].value == "live"
     assert told["Last batch"].detail.endswith("900 rows, 99 quarantined. 11 % are bad")
