@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-import socket
-import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -33,33 +29,13 @@ def server(*databases: str) -> Iterator[dict[str, str]]:
         folder = Path(scratch)
         # The server may run under a system user, which must be able to enter.
         folder.chmod(0o755)
-        cluster = postgres.locate(folder / "data")
-        postgres.initialise(cluster, PASSWORD)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        with (folder / "server.log").open("wb") as log:
-            process = subprocess.Popen(cluster.command(port), stdout=log, stderr=log, cwd="/")  # noqa: S603 - our own
-        try:
+        with postgres.throwaway(folder, PASSWORD) as port:
             _create(port, databases)
             yield {name: postgres.dsn(port, PASSWORD, name) for name in databases}
-        finally:
-            # Fast shutdown: what is still connected is cut off.
-            process.send_signal(signal.SIGINT)
-            process.wait(30)
 
 
 def _create(port: int, databases: tuple[str, ...]) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            connection = psycopg2.connect(postgres.dsn(port, PASSWORD, "postgres"))
-            break
-        except psycopg2.OperationalError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
-    with closing(connection):
+    with closing(psycopg2.connect(postgres.dsn(port, PASSWORD, "postgres"))) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
             for name in databases:

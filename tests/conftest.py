@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import socket
-import subprocess
-import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import Literal
 
 import psycopg2
 import pytest
@@ -37,14 +35,19 @@ def real_data_folder() -> Path:
     return Path(os.environ.get("SLUICE_REAL_DATA", REPOSITORY.parent / "shared" / "data"))
 
 
+def container_engine() -> Literal["docker", "podman"] | None:
+    """The engine that was named to run the releases' images; one that is named and does not answer fails the tests."""
+    named = os.environ.get("SLUICE_CONTAINER_ENGINE")
+    return named if named == "docker" or named == "podman" else None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark what needs the stack; deselect, rather than skip, what needs data that is not here."""
+    """Mark what needs the stack; deselect, rather than skip, what needs data or an engine that is not here."""
     for item in items:
         if "live" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.integration)
-    if real_data_folder().is_dir():
-        return
-    absent = [item for item in items if item.get_closest_marker("real_data")]
+    there = {"real_data": real_data_folder().is_dir(), "container": container_engine() is not None}
+    absent = [item for item in items if any(item.get_closest_marker(name) for name, here in there.items() if not here)]
     if absent:
         config.hook.pytest_deselected(items=absent)
         items[:] = [item for item in items if item not in absent]
@@ -104,35 +107,10 @@ class Server:
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A Postgres server of this session, with a migrated database named `migrated` as template."""
-    folder = tmp_path_factory.mktemp("postgres")
-    cluster = postgres.locate(folder / "data")
-    postgres.initialise(cluster, PASSWORD)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with (folder / "server.log").open("wb") as log:
-        process = subprocess.Popen(cluster.command(port), stdout=log, stderr=log, cwd="/")
-    server = Server(port)
-    try:
-        _wait(server)
+    with postgres.throwaway(tmp_path_factory.mktemp("postgres"), PASSWORD) as port:
+        server = Server(port)
         migrate(server.create("migrated"), STATEMENTS / "migrations")
         yield server
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def _wait(server: Server) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            psycopg2.connect(server.dsn("postgres")).close()
-        except psycopg2.OperationalError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
-        else:
-            return
 
 
 @pytest.fixture(scope="session")

@@ -135,7 +135,7 @@ def run_stage(use_case: str, stage: str, fields: tuple[str, ...]) -> None:
         run = airflow.trigger(f"{name}_{stage}", f"by-hand__{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}", conf)
         run = follow(airflow, Screen(console), stage, run)
         if stage == "train":
-            console.print(_trained(airflow, run))
+            console.print(outcome.candidate(airflow, run))
             stage, run = "promote", airflow.started_by(run, f"{name}_promote")
             run = follow(airflow, Screen(console), stage, run)
         console.print(escape(_came_out(warehouse, name, stage, run, since)), soft_wrap=True)
@@ -187,13 +187,6 @@ def _cells(row: Row) -> tuple[str, ...]:
     minutes, seconds = divmod(int(time.time() - row.process.started), 60)
     uptime = f"{minutes // 60}h {minutes % 60:02}m" if minutes >= 60 else f"{minutes}m {seconds:02}s"
     return row.program.name, note, uptime, str(row.process.pid), row.program.url
-
-
-def _trained(airflow: Airflow, run: Run) -> str:
-    version = airflow.result(run, "register_candidate")
-    if not any(task.task_id == "open_study" and task.state == "skipped" for task in airflow.tasks(run)):
-        return f"version {version} is the candidate"
-    return f"nothing has changed since version {version} was made: it is the candidate again (again=true trains anew)"
 
 
 def _came_out(warehouse: Warehouse, use_case: str, stage: str, run: Run, since: datetime) -> str:

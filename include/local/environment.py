@@ -52,6 +52,7 @@ def sluice(state: State, addresses: Addresses) -> dict[str, str]:
         "SLUICE_OBJECT_STORE": f"file://{state.store}",
         "SLUICE_USE_CASES": str(use_cases_folder()),
         "SLUICE_BENTO_STORE": str(state.bentos),
+        "SLUICE_CONTAINER_ENGINE": os.environ.get("SLUICE_CONTAINER_ENGINE") or "none",
         "SLUICE_ALERTS_FROM": "sluice@localhost",
         "MLFLOW_TRACKING_URI": addresses.mlflow,
     }
@@ -91,6 +92,7 @@ def serving(state: State, addresses: Addresses, use_case: str) -> dict[str, str]
         "SLUICE_ON_NEW_RUNTIME": "exit",
         "MLFLOW_TRACKING_URI": addresses.mlflow,
         "BENTOML_HOME": str(state.serving(use_case)),
+        "SLUICE_WORKERS": os.environ.get("SLUICE_WORKERS") or "1",
     }
 
 

@@ -25,7 +25,7 @@ from sluice.settings import settings
 
 if TYPE_CHECKING:
     from sluice.domain.use_case import UseCase
-    from sluice.ingestion.drafting.folder import Draft
+    from sluice.ingestion.drafting.draft import Draft
 
 NAME = re.compile(r"[a-z][a-z0-9_]{1,39}")
 
@@ -118,7 +118,7 @@ def _draft(name: str, csv: Path, target: str, task: Task | None, positive: str) 
     from threadpoolctl import threadpool_limits
 
     from sluice.ingestion.drafting import assumptions, baseline, contents, findings, fitting, profile, thresholds
-    from sluice.ingestion.drafting.folder import Draft
+    from sluice.ingestion.drafting.draft import Draft
 
     with threadpool_limits(limits=1):
         assumed = assumptions.assume(name, profile.take(contents.read(csv)), target, task, positive or None)
@@ -126,10 +126,12 @@ def _draft(name: str, csv: Path, target: str, task: Task | None, positive: str) 
         train = assumed.parts.train
         reached = baseline.reach(assumed.inputs.take(train), assumed.observed[train], assumed.problem)
         better = findings.beats_chance(assumed, reached)
+        errors = thresholds.errors(assumed.objective.task, reached, assumed.parts.counts["test"])
         return Draft(
             assumed=assumed,
             reached=reached,
-            demanded=thresholds.demand(assumed.objective.task, reached, better),
+            errors=errors,
+            demanded=thresholds.demand(assumed.objective.task, reached, errors, better),
             fit=fitting.fit(assumed, reached),
             findings=findings.of(assumed, reached),
             alerts=settings().alerts_to,

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from local.errors import RunError
+from local.runs import Airflow, Run
 from sluice.adapters.warehouse import Warehouse
 from sluice.domain.figures import plain
 from sluice.domain.use_case import UseCase
@@ -88,6 +89,14 @@ def snapshot(warehouse: Warehouse, snapshot_id: str) -> str:
         f"{row['train_rows']:,} to train on, {row['calibration_rows']:,} for intervals, {row['test_rows']:,} held out"
     )
     return f"snapshot {row['snapshot_id']}: {row['rows']:,} rows, {parts}"
+
+
+def candidate(airflow: Airflow, run: Run) -> str:
+    """The candidate of a training run in words: a new version, or one that was recognised and not trained again."""
+    version = airflow.result(run, "register_candidate")
+    if not any(task.task_id == "open_study" and task.state == "skipped" for task in airflow.tasks(run)):
+        return f"version {version} is the candidate"
+    return f"nothing has changed since version {version} was made: it is the candidate again (again=true trains anew)"
 
 
 def verdict(warehouse: Warehouse, use_case: str, run_id: str) -> Verdict:

@@ -6,8 +6,13 @@ import os
 import pwd
 import re
 import shutil
+import signal
+import socket
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,6 +24,10 @@ from local.errors import StackError
 
 ROLE = "sluice"
 DATABASES = ("airflow", "mlflow", "optuna", "warehouse")
+START = 60.0
+"""How long a server may take until it answers, in seconds."""
+STOP = 30.0
+"""How long it may take to stop, in seconds."""
 SYSTEM_USERS = ("postgres", "nobody")
 """Who runs the server when root starts the stack, since the server refuses to run as root: the first that exists."""
 SEARCH = (
@@ -115,6 +124,37 @@ def initialise(cluster: Cluster, password: str) -> None:
     draft.rename(cluster.data)
 
 
+@contextmanager
+def throwaway(folder: Path, password: str) -> Iterator[int]:
+    """Run a server on a free port for a while.
+
+    Args:
+        folder: Where its data and its log go; whoever runs the server must be able to enter.
+        password: Of the role that owns everything.
+
+    Yields:
+        The port, once the server answers.
+
+    Raises:
+        StackError: There is no server for this machine, or it does not answer.
+    """
+    cluster = locate(folder / "data")
+    initialise(cluster, password)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    log = folder / "server.log"
+    with log.open("wb") as said:
+        process = subprocess.Popen(cluster.command(port), stdout=said, stderr=said, cwd="/")  # noqa: S603 - our own
+    try:
+        _await(process, dsn(port, password, "postgres"), log)
+        yield port
+    finally:
+        # Fast shutdown: what is still connected is cut off.
+        process.send_signal(signal.SIGINT)
+        process.wait(STOP)
+
+
 def dsn(port: int, password: str, database: str, scheme: str = "postgresql") -> str:
     """The address of one database."""
     return f"{scheme}://{ROLE}:{password}@127.0.0.1:{port}/{database}"
@@ -134,6 +174,20 @@ def create_databases(port: int, password: str) -> None:
                     cursor.execute(sql.SQL("CREATE DATABASE {name}").format(name=sql.Identifier(name)))
     finally:
         connection.close()
+
+
+def _await(process: subprocess.Popen[bytes], address: str, log: Path) -> None:
+    deadline = time.monotonic() + START
+    while process.poll() is None:
+        try:
+            psycopg2.connect(address, connect_timeout=5).close()
+        except psycopg2.OperationalError:
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.1)
+        else:
+            return
+    raise StackError("PostgreSQL does not answer", str(log), "read the log")
 
 
 @cache

@@ -11,27 +11,55 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
+import httpx
+
 from local.state import REPOSITORY, State, state
+from sluice.domain.release import bento_tag
 
 SERVICE = "tabular.service:Tabular"
 
 
 def bento(here: State, use_case: str) -> Path | None:
-    """The folder of the bento that the champion was tested in; None without a champion or without its bento."""
-    pointer = here.store / "releases" / use_case / "champion.json"
-    try:
-        tag = str(json.loads(pointer.read_text(encoding="utf-8"))["bento"])
-    except FileNotFoundError:
-        return None
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        # The service itself follows the registry, so it can answer without this file; but it must be said.
-        print(f"{pointer} cannot be read ({error!r}); serving from source", flush=True)
+    """The folder of the bento that the champion was tested in; None without a champion or without its bento.
+
+    The registry names the champion, because serving follows it too: a process that ended for a new champion must not
+    come up with the one before. Where it does not answer, the copy in the object store does.
+    """
+    tag = _registered(use_case) or _copied(here, use_case)
+    if tag is None:
         return None
     folder = here.bentos.joinpath("bentos", *tag.split(":"))
     if (folder / "bento.yaml").exists():
         return folder
     print(f"the bento {tag} is not in {here.bentos}; serving from source", flush=True)
     return None
+
+
+def _registered(use_case: str) -> str | None:
+    """The tag of the champion's bento, as the registry has it; None where it names none or does not answer."""
+    query = {"name": use_case, "alias": "champion"}
+    try:
+        url = f"{os.environ['MLFLOW_TRACKING_URI']}/api/2.0/mlflow/registered-models/alias"
+        # No proxy stands between this machine and itself.
+        version = httpx.get(url, params=query, timeout=5, trust_env=False).raise_for_status().json()["model_version"]
+        tags = {tag["key"]: tag["value"] for tag in version["tags"]}
+        return bento_tag(use_case, int(version["version"]), tags["bundle_sha256"])
+    except (httpx.HTTPError, KeyError, ValueError) as error:
+        print(f"the registry names no champion of {use_case} ({error!r})", flush=True)
+        return None
+
+
+def _copied(here: State, use_case: str) -> str | None:
+    """The tag of the champion's bento, as the object store has it; None where it names none."""
+    pointer = here.store / "releases" / use_case / "champion.json"
+    try:
+        return str(json.loads(pointer.read_text(encoding="utf-8"))["bento"])
+    except FileNotFoundError:
+        return None
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        # The service itself follows the registry, so it can answer without this file; but it must be said.
+        print(f"{pointer} cannot be read ({error!r}); serving from source", flush=True)
+        return None
 
 
 def serve(use_case: str, port: int) -> NoReturn:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 Task = Literal["regression", "binary", "multiclass"]
 
-Metric = Literal[
-    "rmse",
-    "mae",
-    "mape",
-    "r2",
+OfNumbers = Literal["rmse", "mae", "mape", "r2"]
+OfClasses = Literal[
     "accuracy",
     "balanced_accuracy",
     "f1",
@@ -22,21 +19,11 @@ Metric = Literal[
     "brier",
     "calibration_error",
 ]
+Metric = Literal[OfNumbers, OfClasses]
 
 #: The metrics of numbers, and those of classes.
-OF_NUMBERS: tuple[Metric, ...] = ("rmse", "mae", "mape", "r2")
-OF_CLASSES: tuple[Metric, ...] = (
-    "accuracy",
-    "balanced_accuracy",
-    "f1",
-    "precision",
-    "recall",
-    "roc_auc",
-    "average_precision",
-    "log_loss",
-    "brier",
-    "calibration_error",
-)
+OF_NUMBERS: tuple[Metric, ...] = get_args(OfNumbers)
+OF_CLASSES: tuple[Metric, ...] = get_args(OfClasses)
 
 #: Metrics where more is better; for all others less is.
 HIGHER_IS_BETTER: frozenset[Metric] = frozenset(

@@ -8,18 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from sluice.domain.sample import (
-    GROUP,
-    ClassMechanism,
-    Drift,
-    Effect,
-    Group,
-    Marginal,
-    Mechanism,
-    Sample,
-    Score,
-    Weights,
-)
+from sluice.domain.mechanism import ClassMechanism, Effect, Mechanism, Score
+from sluice.domain.sample import GROUP, Drift, Group, Marginal, Sample, Weights
 
 Floats = NDArray[np.float64]
 Column = NDArray[Any]

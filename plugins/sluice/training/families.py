@@ -72,6 +72,9 @@ def _lightgbm(task: Task, parameters: Parameters, seed: int) -> Any:
     return boosting.estimator(task, **{"max_bin": 255, **parameters, **fixed}, random_state=seed)
 
 
+#: What both kinds of forests begin with.
+FOREST: Parameters = {"n_estimators": 200, "max_leaf_nodes": 500, "max_depth": 20, "min_samples_leaf": 2}
+
 FAMILIES: dict[Family, Setup] = {
     "ridge": Setup(make=_either(Ridge, RidgeClassifier), scaled=True, start={"alpha": 1.0}),
     "logistic_regression": Setup(make=_logistic, scaled=True, start={"C": 1.0, "class_weight": NONE}),
@@ -84,25 +87,12 @@ FAMILIES: dict[Family, Setup] = {
     "random_forest": Setup(
         make=_either(forests.ForestRegressor, forests.ForestClassifier, n_jobs=1),
         scaled=False,
-        start={
-            "n_estimators": 200,
-            "max_leaf_nodes": 500,
-            "max_depth": 20,
-            "min_samples_leaf": 2,
-            "max_features": 0.4,
-            "max_samples": 0.9,
-        },
+        start={**FOREST, "max_features": 0.4, "max_samples": 0.9},
     ),
     "extra_trees": Setup(
         make=_either(forests.ExtraRegressor, forests.ExtraClassifier, n_jobs=1),
         scaled=False,
-        start={
-            "n_estimators": 200,
-            "max_leaf_nodes": 500,
-            "max_depth": 20,
-            "min_samples_leaf": 2,
-            "max_features": 0.6,
-        },
+        start={**FOREST, "max_features": 0.6},
     ),
     "hist_gradient_boosting": Setup(
         # Without early stopping every row is learned from, and the number of trees is searched like the rest.

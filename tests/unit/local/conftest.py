@@ -1,4 +1,4 @@
-"""A server that answers what a test tells it to."""
+"""A server that answers what a test tells it to, and Airflow's client for it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+
+from local.runs import Airflow
 
 
 class Script:
@@ -60,3 +62,11 @@ def script() -> Iterator[Script]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+def airflow(script: Script) -> Iterator[Airflow]:
+    """Airflow, as far as the script plays it."""
+    script.answers["/auth/token"] = {"access_token": "t"}
+    with Airflow(script.url, "admin", "secret") as airflow:
+        yield airflow

@@ -1,4 +1,4 @@
-"""What the live endpoint answers, in words."""
+"""What came out of a training, and what the live endpoint answers, in words."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from local.errors import RunError
-from local.outcome import ask
+from local.outcome import ask, candidate
+from local.runs import Airflow
 from sluice.domain.use_case import UseCase
 from tests.unit.local.conftest import Script
+from tests.unit.local.training import PATH, RUN, holds, instance
 
 PREDICT = "/api/v1/predict"
 
@@ -71,3 +73,23 @@ def test_another_version_is_no_answer(script: Script, line: UseCase) -> None:
 
     with pytest.raises(RunError, match="version 4 does not answer"):
         ask(script.url, line, 4, patience=0)
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("success", "version 7 is the candidate"),
+        ("skipped", "nothing has changed since version 7 was made: it is the candidate again (again=true trains anew)"),
+    ],
+    ids=["trained", "recognised"],
+)
+def test_a_training_that_was_recognised_says_so(script: Script, airflow: Airflow, state: str, words: str) -> None:
+    holds(
+        script,
+        instance("open_study", state, "2026-01-01T00:00:05Z", 3),
+        instance("search", state, "2026-01-01T00:00:06Z", 2),
+        instance("register_candidate", "success", "2026-01-01T00:00:07Z", 1),
+    )
+    script.answers[f"{PATH}/taskInstances/register_candidate/xcomEntries/return_value"] = {"value": 7}
+
+    assert candidate(airflow, RUN) == words

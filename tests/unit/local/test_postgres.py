@@ -48,3 +48,22 @@ def test_an_interrupted_initialisation_leaves_no_data(tmp_path: Path) -> None:
 
     assert (tmp_path / "data" / "PG_VERSION").read_text().strip() == "18"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data"]
+
+
+def test_a_throwaway_server_is_gone_when_it_is_not_needed(tmp_path: Path) -> None:
+    with postgres.throwaway(tmp_path, PASSWORD) as port:
+        left_open = psycopg2.connect(postgres.dsn(port, PASSWORD, "postgres"))
+
+    with pytest.raises(psycopg2.OperationalError, match="refused"):
+        psycopg2.connect(postgres.dsn(port, PASSWORD, "postgres"))
+    left_open.close()
+
+
+def test_a_server_that_does_not_start_names_its_log(tmp_path: Path) -> None:
+    cluster = postgres.locate(tmp_path / "data")
+    postgres.initialise(cluster, PASSWORD)
+    (cluster.data / "postgresql.conf").write_text("no_such_setting = 1\n")
+
+    with pytest.raises(StackError, match=r"does not answer.*server\.log"), postgres.throwaway(tmp_path, PASSWORD):
+        pass
+    assert "no_such_setting" in (tmp_path / "server.log").read_text()

@@ -2,47 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
-import pytest
-
-from local.runs import PAGE, Airflow, Run
+from local.runs import PAGE, Airflow
 from tests.unit.local.conftest import Script
-
-RUN = Run("line_train", "today", "running")
-PATH = "/api/v2/dags/line_train/dagRuns/today"
-
-
-def instance(task_id: str, state: str | None, began: str | None, weight: int, map_index: int = -1) -> dict[str, Any]:
-    return {
-        "task_id": task_id,
-        "state": state,
-        "start_date": began,
-        "end_date": None,
-        "duration": 1.5,
-        "try_number": 2,
-        "priority_weight": weight,
-        "map_index": map_index,
-    }
-
-
-@pytest.fixture
-def airflow(script: Script) -> Iterator[Airflow]:
-    script.answers["/auth/token"] = {"access_token": "t"}
-    with Airflow(script.url, "admin", "secret") as airflow:
-        yield airflow
-
-
-def holds(script: Script, *instances: dict[str, Any]) -> None:
-    """Let the run have these task instances, a page at a time."""
-
-    def page(query: dict[str, list[str]]) -> dict[str, Any]:
-        start = int(query["offset"][0])
-        most = min(int(query["limit"][0]), PAGE)
-        return {"task_instances": instances[start : start + most], "total_entries": len(instances)}
-
-    script.answers[f"{PATH}/taskInstances"] = page
+from tests.unit.local.training import PATH, RUN, holds, instance
 
 
 def test_tasks_come_in_the_order_in_which_they_began(script: Script, airflow: Airflow) -> None:

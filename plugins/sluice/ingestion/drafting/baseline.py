@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sluice.adapters.metrics import measure
 from sluice.domain.measures import HIGHER_IS_BETTER, Task, default_metric
 from sluice.ingestion.drafting.design import Design, Floats, thin
+from sluice.ingestion.drafting.outcomes import Outcomes
 
 #: Most rows that are fitted on and scored, divided by the number of classes where there are many.
 MOST_ROWS = 10_000
@@ -56,12 +57,14 @@ class Baseline:
         mean: Each metric, on average over the folds.
         deviation: Its standard deviation over the folds.
         chance: The same for a model that answers with the mean, or with the classes' shares.
+        outcomes: Of each row that was scored, once.
     """
 
     family: str
     mean: dict[str, float]
     deviation: dict[str, float]
     chance: dict[str, float]
+    outcomes: Outcomes = field(repr=False, compare=False)
 
     def skill(self, metric: str) -> float:
         """How far from chance to perfection the model comes; below 0 it is worse than chance."""
@@ -92,13 +95,18 @@ def reach(
     design, observed = design.take(rows), observed[rows]
     divided = _folds(design, observed, problem, folds)
     chance = _table([_chance(observed, fit, score, problem) for fit, score in divided])
-    found = {
-        name: _table([_scored(name, design, observed, fit, score, problem) for fit, score in divided])
-        for name in families
-    }
+    said = {name: [_said(name, design, observed, fit, score, problem) for fit, score in divided] for name in families}
+    scored = [score for _, score in divided]
+    found = {name: _table(_measured(problem, observed, scored, by_fold)) for name, by_fold in said.items()}
     metric = default_metric(problem.task)
     best = min(found, key=lambda name: (_mean(found[name])[metric], name))
-    return Baseline(best, _mean(found[best]), {k: float(np.nanstd(v)) for k, v in found[best].items()}, _mean(chance))
+    return Baseline(
+        best,
+        _mean(found[best]),
+        {name: float(np.nanstd(values)) for name, values in found[best].items()},
+        _mean(chance),
+        _outcomes(design, observed, scored, said[best]),
+    )
 
 
 def model(family: str, design: Design, problem: Problem, rows: int) -> Any:
@@ -163,17 +171,30 @@ def _folds(design: Design, observed: Floats, problem: Problem, folds: int) -> li
         return [pair for s in splitters for pair in s.split(design.matrix, observed, design.groups)]
 
 
-def _scored(
+def _said(
     family: str, design: Design, observed: Floats, fit: NDArray[Any], score: NDArray[Any], problem: Problem
-) -> dict[str, float]:
+) -> Floats:
     estimator = model(family, design, problem, len(fit))
     learned = np.log1p(observed[fit]) if problem.log else observed[fit]
     with warnings.catch_warnings():
         # A plain model that has not quite converged still says what a plain model reaches.
         warnings.simplefilter("ignore")
         estimator.fit(design.matrix[fit], learned)
-        said = answers(estimator, design.take(score), problem)
-    return measure(problem.task, observed[score], said)
+        return answers(estimator, design.take(score), problem)
+
+
+def _measured(
+    problem: Problem, observed: Floats, scored: list[NDArray[Any]], said: list[Floats]
+) -> list[dict[str, float]]:
+    return [measure(problem.task, observed[rows], each) for rows, each in zip(scored, said, strict=True)]
+
+
+def _outcomes(design: Design, observed: Floats, scored: list[NDArray[Any]], said: list[Floats]) -> Outcomes:
+    """Each row once: where folds are drawn more than once, as the last of them had it."""
+    whole = np.empty((len(observed), *said[0].shape[1:]))
+    for rows, each in zip(scored, said, strict=True):
+        whole[rows] = each
+    return Outcomes(observed, whole, design.groups)
 
 
 def _chance(observed: Floats, fit: NDArray[Any], score: NDArray[Any], problem: Problem) -> dict[str, float]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-from sluice.domain.sample import Effect, Interaction, Score
+from sluice.domain.mechanism import Effect, Interaction, Score
 from sluice.ingestion.drafting import baseline
 from sluice.ingestion.drafting.baseline import FEW_ROWS, Problem
 from sluice.ingestion.drafting.design import Design, Floats, thin

@@ -9,8 +9,9 @@ from typing import Literal
 import numpy as np
 
 from sluice.domain.measures import default_metric
-from sluice.ingestion.drafting.assumptions import Assumptions, Choice
+from sluice.ingestion.drafting.assumptions import Assumptions
 from sluice.ingestion.drafting.baseline import Baseline
+from sluice.ingestion.drafting.choices import Choice
 from sluice.ingestion.drafting.marginals import MOST_CORRELATED
 
 #: Class share under which a model may look good by never naming the class.

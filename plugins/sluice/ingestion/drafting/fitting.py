@@ -9,7 +9,8 @@ from typing import Any, Literal
 import numpy as np
 
 from sluice.domain.measures import default_metric
-from sluice.domain.sample import ClassMechanism, Drift, Effect, Mechanism, Sample, Score
+from sluice.domain.mechanism import ClassMechanism, Effect, Mechanism, Score
+from sluice.domain.sample import Drift, Sample
 from sluice.ingestion.drafting import baseline, marginals
 from sluice.ingestion.drafting import design as designs
 from sluice.ingestion.drafting.assumptions import Assumptions

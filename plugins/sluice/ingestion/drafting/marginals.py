@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from sluice.domain.columns import Column
 from sluice.domain.sample import Bins, Marginal
-from sluice.ingestion.drafting.assumptions import Assumptions, Choice
+from sluice.ingestion.drafting.assumptions import Assumptions
+from sluice.ingestion.drafting.choices import Choice
 from sluice.ingestion.drafting.design import Floats
 from sluice.ingestion.drafting.effects import rounded
 

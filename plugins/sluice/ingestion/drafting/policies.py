@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 
 from sluice.domain.measures import Metric
-from sluice.domain.policy import Threshold
+from sluice.domain.policy import Generalisation, Leaks, Threshold
 from sluice.domain.search import Family
-from sluice.ingestion.drafting.assumptions import Assumptions, Choice
+from sluice.ingestion.drafting.assumptions import Assumptions
+from sluice.ingestion.drafting.baseline import Baseline
+from sluice.ingestion.drafting.choices import Choice
+from sluice.ingestion.drafting.leaks import MOST
 from sluice.ingestion.drafting.parts import FEWEST_TEST_ROWS
 
 #: Rows to train on from which data is no longer small, and from which it is large.
@@ -23,6 +26,12 @@ MOST_MEANS = 12
 
 #: Categories from which a column is taken to have more than were seen.
 OPEN_CATEGORIES = 10
+
+#: What a plain model reaches, R2 or ROC AUC, below which the target is hard to tell.
+HARD = 0.8
+
+#: Held-out rows below which a frequency is not told closely.
+FEW_TEST_ROWS = 200
 
 Space = dict[str, Any]
 
@@ -118,6 +127,32 @@ def gate(assumed: Assumptions, demanded: dict[Metric, Threshold]) -> dict[str, A
         "change": {"min_improvement": 0, "confidence": 0.95, "resamples": 1000},
         "min_test_rows": max(FEWEST_TEST_ROWS, min(500, math.floor(0.7 * held_out))),
     }
+
+
+def allowances(assumed: Assumptions, reached: Baseline) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Where the gate's defaults are too narrow for this data: part of the gate -> why, and what is allowed.
+
+    Args:
+        assumed: Of the file.
+        reached: By a plain model.
+    """
+    found: dict[str, tuple[str, dict[str, Any]]] = {}
+    metric = "roc_auc" if assumed.objective.classes else "r2"
+    mean = reached.mean[metric]
+    best = mean + 2 * reached.deviation[metric]
+    if mean < HARD:
+        gap = round(Generalisation().max_gap + (1 - max(mean, 0)) / 2, 2)
+        why = "Much is left to chance here, so that a model may know rows by heart and do no worse on others."
+        found["generalisation"] = why, {"max_gap": gap}
+    if assumed.objective.classes and assumed.parts.counts["test"] < FEW_TEST_ROWS:
+        found["calibration"] = "Few held-out rows measure probabilities coarsely.", {"max_error": 0.2}
+    if best > Leaks().max_score:
+        why = "A plain model is right about nearly all rows. Is that too good to be true? Look for a column made later."
+        found["leaks"] = why, {"max_score": 1, "max_alone": 1}
+    elif best > Leaks().max_alone:
+        why = "A plain model is right about most rows; what tells yet more by itself is left out above."
+        found["leaks"] = why, {"max_alone": MOST}
+    return found
 
 
 def monitoring(assumed: Assumptions) -> dict[str, Any]:

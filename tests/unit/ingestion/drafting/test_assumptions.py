@@ -9,19 +9,9 @@ import numpy as np
 import pytest
 
 from sluice.domain.errors import DataError
-from sluice.ingestion.drafting import (
-    assumptions,
-    baseline,
-    contents,
-    design,
-    findings,
-    marginals,
-    policies,
-    profile,
-    thresholds,
-)
+from sluice.ingestion.drafting import assumptions, baseline, contents, design, findings, marginals, policies, profile
 from sluice.ingestion.drafting.assumptions import Assumptions
-from sluice.ingestion.drafting.baseline import Baseline, Problem
+from sluice.ingestion.drafting.baseline import Problem
 from tests.unit.ingestion.drafting import files
 
 
@@ -193,51 +183,6 @@ def test_what_cannot_be_learned_from_is_refused(
         assume(files.write(tmp_path / "f.csv", header, rows), "y")
     assert error.value.action
     assert "f.csv" in error.value.where
-
-
-@pytest.mark.parametrize(
-    ("values", "whole", "expected"),
-    [
-        ([10, 20], False, (5, 25)),
-        ([0.2, 1.2], False, (0, 1.7)),
-        ([-0.003, 0.003], False, (-0.006, 0.006)),
-        ([-1, 0, 1], True, (-1, 1)),
-        ([-20, -10], False, (-25, -5)),
-        ([1_000, 1_000_000], False, (0, 1_500_000)),
-    ],
-)
-def test_a_range_leaves_room(values: list[float], whole: bool, expected: tuple[float, float]) -> None:
-    low, high = assumptions.bounds(np.array(values, dtype=float), whole)
-    assert (low, high) == pytest.approx(expected, rel=0.1, abs=1e-9)
-    assert low <= min(values) <= max(values) <= high
-
-
-def reached(mean: float, deviation: float, chance: float) -> Baseline:
-    return Baseline(
-        "linear", {"r2": mean, "rmse": 1 - mean}, {"r2": deviation, "rmse": deviation}, {"r2": chance, "rmse": 1.0}
-    )
-
-
-@pytest.mark.parametrize(
-    ("mean", "deviation", "expected"),
-    [(0.8, 0.01, 0.58), (0.8, 0.3, 0.05), (0.06, 0.01, 0.03)],
-    ids=["clear", "shaky", "weak"],
-)
-def test_a_threshold_lies_clearly_below_what_is_reached(mean: float, deviation: float, expected: float) -> None:
-    demanded = thresholds.demand("regression", reached(mean, deviation, 0.0), better_than_chance=True)
-    assert demanded["r2"].min == pytest.approx(expected, abs=0.005)
-    assert demanded["rmse"].max is not None
-    assert 1 - mean < demanded["rmse"].max < 1
-
-
-def test_without_anything_to_learn_the_thresholds_still_demand_it() -> None:
-    demanded = thresholds.demand("regression", reached(-0.1, 0.2, 0.0), better_than_chance=False)
-    assert (demanded["r2"].min, demanded["rmse"].max) == (0.05, 0.95)
-
-
-def test_where_chance_is_worse_than_the_mean_the_threshold_is_still_above_it() -> None:
-    demanded = thresholds.demand("regression", reached(0.1, 0.3, -0.4), better_than_chance=False)
-    assert demanded["r2"].min == pytest.approx(0.05)
 
 
 def test_a_baseline_keeps_rows_of_one_group_together(tmp_path: Path) -> None:

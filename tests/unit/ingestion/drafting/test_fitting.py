@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from sluice.domain.measures import default_metric
-from sluice.domain.sample import ClassMechanism
+from sluice.domain.mechanism import ClassMechanism
 from sluice.ingestion.drafting import assumptions, baseline, contents, findings, fitting, profile, thresholds
 from sluice.ingestion.drafting.assumptions import Assumptions
 from sluice.ingestion.drafting.baseline import Baseline
@@ -38,7 +38,8 @@ def test_a_plain_model_does_as_well_on_the_sample(case: Case) -> None:
 
 def test_a_model_of_the_sample_passes_what_the_file_demands(case: Case) -> None:
     assumed, reached, fit = case
-    for metric, bound in thresholds.demand(assumed.objective.task, reached, better_than_chance=True).items():
+    errors = thresholds.errors(assumed.objective.task, reached, assumed.parts.counts["test"])
+    for metric, bound in thresholds.demand(assumed.objective.task, reached, errors, better_than_chance=True).items():
         value = fit.reached.mean[metric]
         assert bound.min is None or value >= bound.min
         assert bound.max is None or value <= bound.max

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from sluice.ingestion.drafting import assumptions, baseline, contents, findings, fitting, folder, profile, thresholds
-from sluice.ingestion.drafting.folder import Draft
+from sluice.ingestion.drafting.draft import Draft
 from tests.unit.ingestion.drafting import files
 
 HOSTILE = ("a <b>x</b>", "![x](http://e)", "tick ` and `range`", "pi|pe", "&lt;i&gt; *c* _d_")
@@ -27,8 +27,9 @@ def draft(tmp_path_factory: pytest.TempPathFactory) -> Draft:
     assumed = assumptions.assume("drafted", profile.take(contents.read(path)), "y", "regression")
     reached = baseline.reach(assumed.inputs, assumed.observed, assumed.problem)
     told = (*findings.of(assumed, reached), *(findings.Finding("decide", f"{text!r} in `range`") for text in HOSTILE))
-    demanded = thresholds.demand("regression", reached, better_than_chance=False)
-    return Draft(assumed, reached, demanded, fitting.fit(assumed, reached), told, "ops@example.org")
+    errors = thresholds.errors("regression", reached, assumed.parts.counts["test"])
+    demanded = thresholds.demand("regression", reached, errors, better_than_chance=False)
+    return Draft(assumed, reached, errors, demanded, fitting.fit(assumed, reached), told, "ops@example.org")
 
 
 @pytest.mark.parametrize(
@@ -58,4 +59,4 @@ def test_a_path_with_a_backtick_is_code(draft: Draft) -> None:
 
 
 def test_what_a_file_says_stays_as_it_is_in_the_spec(draft: Draft) -> None:
-    assert r"\<b\>" not in folder.spec(draft)
+    assert r"\<b\>" not in folder.files(draft)["use_case.yaml"]

@@ -9,16 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 from sluice.adapters.bundles import Graph
 from sluice.domain.errors import ConversionError, SpecError
-from sluice.training.graph import boosting, responses
-from sluice.training.graph.draft import Draft
-from tests.unit.training.assembled import beside, splits
-from tests.unit.training.graph.test_forests import NAMES, classes, learnable
+from sluice.training.graph import boosting
+from tests.unit.training.graph import grown
+from tests.unit.training.graph.grown import classes, learnable
 
 FIXED = {"random_state": 0, "n_jobs": 1, "deterministic": True, "force_row_wise": True, "verbose": -1}
 
@@ -34,36 +32,16 @@ def light(count: int, **parameters: Any) -> Any:
 
 
 def graph_of(model: Any) -> Graph:
-    draft = Draft()
-    matrix = draft.node("Concat", *[draft.input(column, "double") for column in NAMES], axis=1)
-    writer = boosting.lightgbm if hasattr(model, "booster_") else boosting.scikit
-    response = writer(draft, model, matrix)
-    if response.kind == "number":
-        return Graph(draft.finish(response.name))
-    return Graph(draft.finish(responses.probabilities(draft, response), response.classes))
+    return grown.graph_of(boosting.lightgbm if hasattr(model, "booster_") else boosting.scikit, model)
 
 
 def agree(model: Any, inputs: np.ndarray) -> None:
-    expected = model.predict_proba(inputs) if hasattr(model, "predict_proba") else model.predict(inputs)
-    answers = graph_of(model).predict(pd.DataFrame(inputs, columns=NAMES))
-    np.testing.assert_allclose(answers, expected, rtol=1e-11, atol=1e-9)
+    grown.agree(graph_of(model), model, inputs, rtol=1e-11, atol=1e-9)
 
 
 def fitted(make: Any, count: int, gaps: float, **parameters: Any) -> Any:
     inputs, target = learnable(gaps=gaps)
     return make(count, **parameters).fit(inputs, classes(target, count) if count else target)
-
-
-def edges(model: Any) -> np.ndarray:
-    found = splits(model)
-    rows = []
-    for feature in range(3):
-        values = beside(found[found[:, 0] == feature, 1])
-        for other in (np.nan, 0.0, 250.0):
-            row = np.full((len(values), 3), other)
-            row[:, feature] = values
-            rows.append(row)
-    return np.concatenate(rows)
 
 
 both = pytest.mark.parametrize("make", [scikit, light])
@@ -76,7 +54,7 @@ gappy = pytest.mark.parametrize("gaps", [0.0, 0.2], ids=["complete", "with gaps"
 @gappy
 def test_rows_on_a_threshold_and_one_step_beside_it_go_the_same_way(make: Any, count: int, gaps: float) -> None:
     model = fitted(make, count, gaps)
-    rows = edges(model)
+    rows = grown.edges(model, others=(np.nan, 0.0, 250.0))
     assert len(rows) > 1000
     agree(model, rows)
 

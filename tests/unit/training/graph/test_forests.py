@@ -5,16 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn.base import clone
 
 from sluice.adapters.bundles import Graph
-from sluice.training.graph import forests, responses
-from sluice.training.graph.draft import Draft
-from tests.unit.training.assembled import beside, splits
+from sluice.training.graph import forests
+from tests.unit.training.graph import grown
+from tests.unit.training.graph.grown import classes, learnable
 
-NAMES = ["a", "b", "c"]
 SIZE = {"max_leaf_nodes": 40, "random_state": 0}
 MANY = {**SIZE, "n_estimators": 15, "n_jobs": 1}
 
@@ -26,45 +24,12 @@ def name(model: object) -> str:
     return type(model).__name__
 
 
-def learnable(count: int = 600, gaps: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
-    draw = np.random.default_rng(1)
-    inputs = draw.normal(0, 1e3, (count, 3))
-    target = np.sin(inputs[:, 0] / 500) * 100 + inputs[:, 1] / 10
-    inputs[draw.random(inputs.shape) < gaps] = np.nan
-    return inputs, target + 50 * np.isnan(inputs[:, 2])
-
-
-def classes(target: np.ndarray, count: int) -> np.ndarray:
-    return np.searchsorted(np.quantile(target, np.linspace(0, 1, count + 1)[1:-1]), target).astype(np.float64)
-
-
 def graph_of(model: Any) -> Graph:
-    draft = Draft()
-    matrix = draft.node("Concat", *[draft.input(column, "double") for column in NAMES], axis=1)
-    writer = forests.forest if hasattr(model, "estimators_") else forests.tree
-    response = writer(draft, model, matrix)
-    if response.kind == "number":
-        return Graph(draft.finish(response.name))
-    return Graph(draft.finish(responses.probabilities(draft, response), response.classes))
+    return grown.graph_of(forests.forest if hasattr(model, "estimators_") else forests.tree, model)
 
 
 def agree(model: Any, inputs: np.ndarray) -> None:
-    expected = model.predict_proba(inputs) if hasattr(model, "predict_proba") else model.predict(inputs)
-    answers = graph_of(model).predict(pd.DataFrame(inputs, columns=NAMES))
-    np.testing.assert_allclose(answers, expected, rtol=1e-12, atol=1e-12)
-
-
-def edges(model: Any) -> np.ndarray:
-    """Rows on and beside every threshold, in single and in double precision."""
-    found = splits(model)
-    rows = []
-    for feature in range(3):
-        values = beside(found[found[:, 0] == feature, 1])
-        for other in (-400.0, 0.0, 250.0):
-            row = np.full((len(values), 3), other)
-            row[:, feature] = values
-            rows.append(row)
-    return np.concatenate(rows)
+    grown.agree(graph_of(model), model, inputs, rtol=1e-12, atol=1e-12)
 
 
 def fitted(model: Any, count: int, gaps: float = 0.0) -> Any:
@@ -80,7 +45,7 @@ CASES = [pytest.param(m, 0, id=name(m)) for m in REGRESSORS] + [
 @pytest.mark.parametrize(("model", "count"), CASES)
 def test_rows_on_a_threshold_and_one_step_beside_it_go_the_same_way(model: Any, count: int) -> None:
     known = fitted(model, count)
-    rows = edges(known)
+    rows = grown.edges(known, others=(-400.0, 0.0, 250.0))
     assert len(rows) > 500
     agree(known, rows)
 
