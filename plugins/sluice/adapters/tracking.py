@@ -232,6 +232,11 @@ class Tracking:
             for key, value in metrics.items():
                 self.client.log_metric(run_id, key, value)
 
+    def attach(self, run_id: str, path: str, text: str) -> None:
+        """Keep a text with a run, as a file below its artifacts; the same path is written over."""
+        with self.answers():
+            self.client.log_text(run_id, text, path)
+
     @contextmanager
     def answers(self) -> Iterator[None]:
         """Tell a server that does not answer apart from one that says no."""

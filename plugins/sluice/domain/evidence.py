@@ -12,6 +12,10 @@ from sluice.domain.frozen import Frozen
 
 Verdict = Literal["pass", "fail", "unknown"]
 Blessing = Literal["good_enough", "servable"]
+Approval = Literal["automatic", "required"]
+
+#: Who is entered where nobody answered in time.
+NOBODY = "time-out"
 
 
 class Check(Frozen):
@@ -46,6 +50,23 @@ class Subject(Frozen):
     champion_bundle_sha256: str | None
 
 
+class Curve(Frozen):
+    """What a model said of rows beside what was observed of them, in bins of as many rows each.
+
+    Of numbers both are in the target's unit; of classes one is a probability, and the other the share that is true.
+    """
+
+    said: tuple[float, ...]
+    """The mean of each bin, rising."""
+    observed: tuple[float, ...]
+    """The mean of the same rows."""
+    low: tuple[float, ...]
+    """Of numbers a tenth of what was observed lies below; of classes the lower end of the share's interval."""
+    high: tuple[float, ...]
+    """Likewise above."""
+    rows: tuple[int, ...]
+
+
 class Evidence(Frozen):
     """What one blessing looked at."""
 
@@ -56,6 +77,8 @@ class Evidence(Frozen):
     champion_metrics: dict[str, float] = Field(default_factory=dict)
     test_rows: int | None = None
     notes: tuple[str, ...] = ()
+    curve: Curve | None = None
+    """Of the candidate, on held-out rows."""
 
 
 class Decision(Frozen):
@@ -71,9 +94,9 @@ class Decision(Frozen):
 
 
 class Ruling(Frozen):
-    """What a person said."""
+    """What a person said to what the gate decided, or that nobody said anything in time (`lapse`)."""
 
-    action: Literal["approve", "refuse", "force"]
+    action: Literal["approve", "refuse", "lapse", "force"]
     actor: str = Field(min_length=1)
     """Their name, as Airflow knows it."""
     reason: str = Field(min_length=1)
@@ -107,7 +130,7 @@ def bounded(code: str, value: float, what: str, minimum: float | None = None, ma
     return Check(code=code, verdict="pass" if ok else "fail", message=message, value=value, limit=limit)
 
 
-def decide(subject: Subject, evidence: tuple[Evidence, ...]) -> Decision:
+def decide(subject: Subject, evidence: tuple[Evidence, ...], approval: Approval = "automatic") -> Decision:
     """Judge the evidence: both blessings are needed, about this very subject, and every check must pass.
 
     A failed check outweighs what could not be told, because more evidence cannot mend it.
@@ -115,6 +138,7 @@ def decide(subject: Subject, evidence: tuple[Evidence, ...]) -> Decision:
     Args:
         subject: What would be promoted.
         evidence: What was gathered; anything about another subject counts for nothing.
+        approval: Whether a person must say yes to what passed.
     """
     own = [e for e in evidence if e.subject == subject]
     checks = [check for e in own for check in e.checks]
@@ -132,5 +156,45 @@ def decide(subject: Subject, evidence: tuple[Evidence, ...]) -> Decision:
     unknown = [c for c in checks if c.verdict != "pass"]
     if unknown:
         return Decision(code=f"undecided:{unknown[0].code}", message="; ".join(c.message for c in unknown))
-    notes = [note for e in own if e.blessing == "good_enough" for note in e.notes]
-    return Decision(code="promote", message="; ".join((f"all {len(checks)} checks passed", *notes)))
+    message = "; ".join((f"all {len(checks)} checks passed", *(note for e in own for note in e.notes)))
+    return Decision(code="promote" if approval == "automatic" else "needs_approval", message=message)
+
+
+def rule(subject: Subject, evidence: tuple[Evidence, ...], decided: Decision, ruling: Ruling) -> Decision:
+    """Apply what a person said to what the gate decided.
+
+    An approval needs evidence that promotes; force sets aside what was found not good enough. What is not servable,
+    what could not be told and what is missing or about something else stands, whoever says so.
+
+    Args:
+        subject: What would be promoted.
+        evidence: What the gate decided on.
+        decided: What it decided.
+        ruling: What the person said.
+    """
+    who = {"actor": ruling.actor}
+    if ruling.action != "force" and decided.code != "needs_approval":
+        return Decision(code=decided.code, message=f"nothing was to be approved: {decided.message}", **who)
+    if ruling.action == "refuse":
+        return Decision(code="reject:approval", message=f"refused: {ruling.reason}", **who)
+    if ruling.action == "lapse":
+        return Decision(code="reject:approval_timeout", message=f"not approved: {ruling.reason}", **who)
+    aside = [c.code for e in evidence if _weighs(e) for c in e.checks if c.verdict == "fail"]
+    forced = ruling.action == "force"
+    rest = decide(subject, tuple(_pardoned(e) if _weighs(e) else e for e in evidence) if forced else evidence)
+    said = "forced" if forced else "approved"
+    if rest.code != "promote":
+        return Decision(code=rest.code, message=f"it cannot be {said}: {rest.message}", **who)
+    excused = f"; set aside: {', '.join(aside)}" if forced and aside else ""
+    return Decision(code="promote", message=f"{said}: {ruling.reason}{excused}", **who)
+
+
+def _weighs(evidence: Evidence) -> bool:
+    """Whether a person may weigh it up: how good a model is, and not whether it can be served."""
+    return evidence.blessing == "good_enough"
+
+
+def _pardoned(evidence: Evidence) -> Evidence:
+    """Evidence without its failures; what could not be told stays so."""
+    checks = (c.model_copy(update={"verdict": "pass"}) if c.verdict == "fail" else c for c in evidence.checks)
+    return evidence.model_copy(update={"checks": tuple(checks)})

@@ -125,23 +125,26 @@ class Calibration(Frozen):
     max_error: float = Field(default=0.1, ge=0, le=1)
     """Expected calibration error of the probabilities; for classes."""
     max_undercoverage: float = Field(default=0.05, ge=0, lt=1)
-    """How far below its level the interval, or the prediction set, may cover the held-out rows."""
+    """How far below its level the interval, or the prediction set, may cover the held-out rows; what chance explains
+    on as many rows does not count."""
 
 
 class Generalisation(Frozen):
     """How alike training and held-out rows must be, and how alike the model must do on them."""
 
     max_gap: FiniteFloat = Field(default=0.25, ge=0)
-    """Largest loss of R2, or of the area under the ROC curve, from training rows to held-out rows."""
+    """Largest loss of R2, or of the area under the ROC curve, from training rows to held-out rows. What is hard to tell
+    needs more: a model that knows its training rows by heart is no worse for it."""
     max_shift: float = Field(default=0.25, gt=0, le=1)
-    """Largest distance between the distributions of an input in both: 0 is none, 1 is apart."""
+    """Largest distance between the distributions of an input in both: 0 is none, 1 is apart. What chance explains does
+    not count."""
 
 
 class Leaks(Frozen):
-    """What is too good to be true."""
+    """What is too good to be true; scores are suspected from 100 held-out rows on."""
 
     max_score: FiniteFloat = Field(default=0.999, gt=0, le=1)
-    """R2, or the area under the ROC curve, from which a model is suspected of knowing the answer."""
+    """R2, or the area under the ROC curve, above which a model is suspected of knowing the answer; 1 never is."""
     max_alone: FiniteFloat = Field(default=0.99, gt=0, le=1)
     """The same of a model that sees one input only."""
     max_repeated: float = Field(default=0.05, ge=0, le=1)

@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
+def bento_tag(use_case: str, version: int, bundle_sha256: str) -> str:
+    """What the bento of a model version is called, `name:label`."""
+    return f"{use_case}:v{version}-{bundle_sha256[:12]}"
+
+
 @dataclass(frozen=True)
 class Release:
     """A model version with its bento.

@@ -189,6 +189,8 @@ class UseCase(Frozen):
                     raise ValueError(f"{place}: {policy.column!r} is a {column.type}; a direction needs a number")
                 if policy.step == 0:
                     raise ValueError(f"{place}: a step of 0 for {policy.column!r} pushes nothing")
+                if column.type == "integer" and policy.step != int(policy.step):
+                    raise ValueError(f"{place}: {policy.column!r} is an integer, and a step of {policy.step} is none")
                 if policy.label is None and self.task == "multiclass":
                     raise ValueError(f"{place}: name the `label` whose probability is looked at")
                 if policy.label is not None and policy.label not in self.classes:

@@ -11,10 +11,8 @@ from sluice.domain.evidence import Check, Verdict
 from sluice.domain.figures import plain
 from sluice.domain.measures import HIGHER_IS_BETTER, TITLES, Metric
 from sluice.domain.policy import Change
-from sluice.gate.resamples import Resampled, Weights, resampled
-
-#: Cells of the matrix of draws that are held at once; bounds the memory, not the answer.
-_CELLS = 2_000_000
+from sluice.gate.intervals import percentile
+from sluice.gate.resamples import resampled, weights
 
 
 def change(policy: Change, metric: Metric, actual: Vector, candidate: Scores, champion: Scores, seed: int) -> Check:
@@ -40,10 +38,11 @@ def change(policy: Change, metric: Metric, actual: Vector, candidate: Scores, ch
     if not math.isfinite(point):
         message = f"no improvement of {name} can be computed from {plain(theirs)} of the champion to {plain(ours)}"
         return Check(code=code, verdict="unknown", message=message, limit=limit)
-    low, high = _interval(policy, metric, actual, candidate, champion, seed)
-    if not (math.isfinite(low) and math.isfinite(high)):
+    ends = percentile(_draws(policy, metric, actual, candidate, champion, seed), policy.confidence)
+    if ends is None:
         message = f"the improvement of {name} cannot be computed in too many resamples of the held-out rows"
         return Check(code=code, verdict="unknown", message=message, limit=limit)
+    low, high = ends
     verdict: Verdict = "pass" if low > policy.min_improvement else "fail"
     message = (
         f"the improvement of {name} over the champion is {point:+.2%}, {policy.confidence:.0%} interval "
@@ -59,31 +58,8 @@ def _improvements(metric: Metric, ours: Vector, theirs: Vector) -> Vector:
     return answer
 
 
-def _interval(
-    policy: Change, metric: Metric, actual: Vector, candidate: Scores, champion: Scores, seed: int
-) -> tuple[float, float]:
-    ours, theirs = (resampled(metric, actual, scores) for scores in (candidate, champion))
-    draws = _draws(metric, ours, theirs, len(actual), policy.resamples, np.random.default_rng(seed))
-    told = np.isfinite(draws)
-    tail = (1 - policy.confidence) / 2
-    low = np.quantile(np.where(told, draws, -np.inf), tail, method="lower")
-    high = np.quantile(np.where(told, draws, np.inf), 1 - tail, method="higher")
-    return float(low), float(high)
-
-
-def _draws(
-    metric: Metric, ours: Resampled, theirs: Resampled, rows: int, count: int, generator: np.random.Generator
-) -> Vector:
+def _draws(policy: Change, metric: Metric, actual: Vector, candidate: Scores, champion: Scores, seed: int) -> Vector:
     """The improvement in each resample."""
-    parts = []
-    most = max(1, _CELLS // rows)
-    for start in range(0, count, most):
-        weights: Weights = np.array(
-            [
-                np.bincount(generator.integers(0, rows, rows), minlength=rows)
-                for _ in range(start, min(start + most, count))
-            ],
-            dtype=np.float64,
-        )
-        parts.append(_improvements(metric, ours(weights), theirs(weights)))
-    return np.concatenate(parts)
+    ours, theirs = (resampled(metric, actual, scores) for scores in (candidate, champion))
+    blocks = weights(len(actual), policy.resamples, np.random.default_rng(seed))
+    return np.concatenate([_improvements(metric, ours(drawn), theirs(drawn)) for drawn in blocks])

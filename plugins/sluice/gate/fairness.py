@@ -13,6 +13,7 @@ from sluice.domain.figures import plain
 from sluice.domain.policy import Fairness
 from sluice.domain.use_case import UseCase
 from sluice.gate.groups import Group, Mask, groups
+from sluice.gate.intervals import RESAMPLES, beside, percentile
 from sluice.gate.slices import too_small
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def judge(
         small = [(name, count) for name, count in counted.items() if count < policy.min_rows]
         notes += too_small(f"groups for the {_spoken(policy)}", policy.min_rows, small)
         large = [group for group in found if counted[group.name] >= policy.min_rows]
-        checks += _checks(policy, _rates(policy, large, actual, scores))
+        checks += _checks(policy, _rates(policy, large, actual, scores), counted, use_case.training.seed)
     return tuple(checks), tuple(notes)
 
 
@@ -85,20 +86,29 @@ def _rates(policy: Fairness, found: list[Group], actual: Vector, scores: Scores)
     )
 
 
-def _checks(policy: Fairness, rates: Any) -> list[Check]:
+def _checks(policy: Fairness, rates: Any, counted: dict[str, int], seed: int) -> list[Check]:
     code, spoken = f"fairness.{policy.column}.{policy.metric}", _spoken(policy)
     difference = ratio = math.nan
     between = "which fewer than two groups are large enough for"
+    differences = ratios = np.array([math.nan])
     if rates is not None:
         difference, ratio = float(rates.difference()), float(rates.ratio())
         shares = rates.by_group.astype(float)
         low, high = shares.idxmin(), shares.idxmax()
         between = f"from {plain(shares[low], 3)} where {low} to {plain(shares[high], 3)} where {high}"
+        counts = np.array([counted[name] for name in shares.index])
+        # Of a share, resamples of the rows are draws from a binomial.
+        drawn = np.random.default_rng(seed).binomial(counts, shares.to_numpy(), (RESAMPLES, len(counts))) / counts
+        least, most = drawn.min(axis=1), drawn.max(axis=1)
+        differences = most - least
+        ratios = np.divide(least, most, out=np.full(len(most), math.nan), where=most > 0)
     checks = []
     if policy.max_difference is not None:
         what = f"the difference of the {spoken} between groups, {between},"
-        checks.append(bounded(f"{code}.difference", difference, what, maximum=policy.max_difference))
+        check = bounded(f"{code}.difference", difference, what, maximum=policy.max_difference)
+        checks.append(beside(check, percentile(differences)))
     if policy.min_ratio is not None:
         what = f"the ratio of the {spoken} between groups, {between},"
-        checks.append(bounded(f"{code}.ratio", ratio, what, minimum=policy.min_ratio))
+        check = bounded(f"{code}.ratio", ratio, what, minimum=policy.min_ratio)
+        checks.append(beside(check, percentile(ratios)))
     return checks

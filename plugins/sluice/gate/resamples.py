@@ -6,7 +6,7 @@ resamples cost a matrix product instead of a thousand calls.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -17,6 +17,27 @@ from sluice.domain.measures import Metric
 Weights = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 #: The metric of each resample, shape (resamples,); NaN where `adapters.metrics` has NaN.
 Resampled = Callable[[Weights], Vector]
+
+#: Cells of the matrix of draws that are held at once; bounds the memory, not the answer.
+CELLS = 2_000_000
+
+
+def weights(rows: int, count: int, generator: np.random.Generator, cells: int = CELLS) -> Iterator[Weights]:
+    """Resamples with replacement, a block of them at a time.
+
+    Args:
+        rows: How many rows there are, and each resample draws.
+        count: How many resamples, over all blocks.
+        generator: Draws them.
+        cells: Of a block at most; the draws are the same whatever it is.
+    """
+    most = max(1, cells // rows)
+    for start in range(0, count, most):
+        drawn = [
+            np.bincount(generator.integers(0, rows, rows), minlength=rows)
+            for _ in range(start, min(start + most, count))
+        ]
+        yield np.array(drawn, dtype=np.float64)
 
 
 def resampled(metric: Metric, actual: Vector, scores: Scores) -> Resampled:

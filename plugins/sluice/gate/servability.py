@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,13 +14,24 @@ from sluice.domain.contract import Contract, Golden
 from sluice.domain.evidence import Check, Evidence, Subject, bounded
 from sluice.domain.policy import Servable
 from sluice.domain.release import Started
+from sluice.gate.ending import Stop, stops
+from sluice.gate.refusals import refuses
 
 PREDICT = "/api/v1/predict"
 LATENCY_REQUESTS = 200
 
 
-def judge(policy: Servable, subject: Subject, started: Started, contract: Contract, golden: Golden) -> Evidence:
-    """Query a started release as a caller would.
+def judge(
+    policy: Servable,
+    subject: Subject,
+    started: Started,
+    contract: Contract,
+    golden: Golden,
+    *,
+    image: str | None,
+    stop: Stop,
+) -> Evidence:
+    """Query a started release as a caller would, and stop it.
 
     Args:
         policy: Its budget.
@@ -29,6 +39,8 @@ def judge(policy: Servable, subject: Subject, started: Started, contract: Contra
         started: The running release.
         contract: What it promises.
         golden: Inputs and the outputs it must give for them.
+        image: Name of its container image; None where no engine is configured.
+        stop: Ends it; called once, after everything else.
     """
     if started.ready_seconds is None:
         message = (
@@ -37,14 +49,47 @@ def judge(policy: Servable, subject: Subject, started: Started, contract: Contra
         checks: tuple[Check, ...] = (Check(code="ready", verdict="fail", message=message),)
     else:
         ready = bounded("ready", started.ready_seconds, "seconds until ready", maximum=policy.ready_seconds)
-        with httpx.Client(base_url=started.url, timeout=30) as client:
+        with httpx.Client(base_url=started.url, timeout=30, trust_env=False) as client:
             checks = (
                 ready,
                 _parity(client, subject, contract, golden),
-                _refuses(client, contract),
+                refuses(client, PREDICT, contract),
                 _latency(client, contract, policy),
             )
+        checks += (stops(policy, started, PREDICT, contract, stop), *_isolated(policy, started))
+    checks += (_imaged(policy, image),)
     return Evidence(subject=subject, blessing="servable", checks=checks, notes=(started.how,))
+
+
+def _isolated(policy: Servable, started: Started) -> tuple[Check, ...]:
+    """What a container may do; a process says nothing about it."""
+    seen = started.isolation
+    if seen is None:
+        return ()
+    root, read_only = seen.user_id == 0, seen.read_only
+    says = "root" if root else f"user {seen.user_id}"
+    files = "cannot" if read_only else "can"
+    return (
+        Check(code="non_root", verdict="fail" if root else "pass", message=f"the container runs as {says}"),
+        Check(
+            code="read_only",
+            verdict="pass" if read_only else "fail",
+            message=f"a file {files} be written to the container's root file system",
+        ),
+        bounded("image_size", seen.image_mb, "size of the image, in MB,", maximum=policy.image_mb),
+    )
+
+
+def _imaged(policy: Servable, image: str | None) -> Check:
+    """Whether there is an image; where there is none because nobody configured an engine, the policy decides."""
+    if image is not None:
+        return Check(code="image", verdict="pass", message=f"the image {image} was built")
+    message = "no image was built: the engine is none"
+    if policy.image == "required":
+        # Nothing is wrong with the release: it is the machine that cannot tell.
+        message += ", and the use case requires one; set SLUICE_CONTAINER_ENGINE, promote again"
+        return Check(code="image", verdict="unknown", message=message)
+    return Check(code="image", verdict="pass", message=message)
 
 
 def _parity(client: httpx.Client, subject: Subject, contract: Contract, golden: Golden) -> Check:
@@ -101,38 +146,6 @@ def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{value!r} is not a number")
     return float(value)
-
-
-def _refuses(client: httpx.Client, contract: Contract) -> Check:
-    """Whether bad requests are the caller's fault, each with a reason."""
-    requests = _bad_requests(contract)
-    for name, (body, kind) in requests.items():
-        response = client.post(PREDICT, content=body, headers={"content-type": kind})
-        if not 400 <= response.status_code < 500:
-            message = f"a request with {name} is answered by {response.status_code} instead of a refusal"
-            return Check(code="bad_input", verdict="fail", message=message)
-    return Check(code="bad_input", verdict="pass", message=f"{len(requests)} kinds of bad requests are refused")
-
-
-def _bad_requests(contract: Contract) -> dict[str, tuple[bytes, str]]:
-    """What no release takes, and what this one's contract refuses beside: body and content type by name."""
-
-    def instance(content: dict[str, Any]) -> tuple[bytes, str]:
-        return json.dumps({"instances": [content]}).encode(), "application/json"
-
-    names = [given.name for given in contract.inputs]
-    requests = {
-        "no JSON": (b"{", "application/json"),
-        "no instances": (b'{"instances": []}', "application/json"),
-        "another content type": (b"instances", "application/x-pickle"),
-        "a list for a value": instance({**contract.example, names[0]: []}),
-    }
-    if contract.limits.unknown_fields == "reject":
-        # Longer than every input's name, so it is none of them.
-        requests["an unknown field"] = instance({**contract.example, "x" * (max(map(len, names)) + 1): 1})
-    if contract.limits.missing == "reject" or not all(given.nullable for given in contract.inputs):
-        requests["no values"] = instance({})
-    return requests
 
 
 def _latency(client: httpx.Client, contract: Contract, policy: Servable) -> Check:

@@ -14,6 +14,7 @@ from sluice.domain.measures import TITLES, Metric
 from sluice.domain.policy import Slice
 from sluice.domain.use_case import UseCase
 from sluice.gate.groups import Group, groups
+from sluice.gate.intervals import beside, draws, percentile
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,13 +65,17 @@ def too_small(what: str, least: int, found: list[tuple[str, int]]) -> list[str]:
 
 
 def _checks(use_case: UseCase, policy: Slice, group: Group, actual: Vector, scores: Scores) -> list[Check]:
+    drawn = draws(policy.thresholds, actual, scores, use_case.training.seed)
     return [
-        bounded(
-            f"slice.{policy.column}.{group.code}.{metric}",
-            _measured(use_case, metric, actual, scores),
-            f"{TITLES[metric]} among {group.name}",
-            bound.min,
-            bound.max,
+        beside(
+            bounded(
+                f"slice.{policy.column}.{group.code}.{metric}",
+                _measured(use_case, metric, actual, scores),
+                f"{TITLES[metric]} among {group.name}",
+                bound.min,
+                bound.max,
+            ),
+            percentile(drawn[metric]),
         )
         for metric, bound in policy.thresholds.items()
     ]

@@ -4,76 +4,95 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
 from sluice.domain.errors import BundleError
 from sluice.domain.evidence import Subject
+from sluice.domain.release import Release
 from sluice.orchestration import clients, specs
 from sluice.orchestration.bundles import downloaded
 from sluice.settings import settings
 
 if TYPE_CHECKING:
     from sluice.adapters.bundles import Bundle
+    from sluice.release.probe import Probe
 
 log = logging.getLogger(__name__)
 
 
 def judge_quality(name: str, subject: dict[str, Any], *, run_id: str) -> bool:
     """Gather the evidence of the first blessing, and say whether it is given."""
-    from sluice.gate import decision, quality
+    from sluice.gate import decision, quality, rows
 
     about = Subject(**subject)
     use_case = specs.use_case(name)
     warehouse = clients.warehouse()
     decision.discard_evidence(warehouse, name, run_id, "good_enough", "servable")
     with candidate(about) as judged, champion(about) as rival:
-        rows = quality.held_out_rows(warehouse, use_case)
-        evidence = quality.judge(use_case, about, judged, rival, rows)
+        evidence = quality.judge(use_case, about, judged, rival, rows.read(warehouse, use_case))
     decision.store_evidence(warehouse, run_id, evidence)
     clients.tracking().measure(judged.contract.lineage.run_id, {f"gate_{k}": v for k, v in evidence.metrics.items()})
     for check in evidence.checks:
-        log.info("%s: %s: %s", check.verdict, check.code, check.message)
+        around = f"; interval {check.interval[0]:.4g} to {check.interval[1]:.4g}" if check.interval else ""
+        log.info("%s: %s: %s%s", check.verdict, check.code, check.message, around)
     for note in evidence.notes:
         log.info("note: %s", note)
     return all(c.verdict == "pass" for c in evidence.checks)
 
 
-def build_release(name: str, subject: dict[str, Any], good_enough: bool, *, run_id: str) -> dict[str, Any]:
-    """Build the bento of a candidate that is good enough."""
+def build_release(
+    name: str, subject: dict[str, Any], good_enough: bool, *, run_id: str, params: dict[str, Any]
+) -> dict[str, Any]:
+    """Build the bento of a candidate that is good enough or forced, and its image where there is an engine."""
     from dataclasses import asdict
 
     from sluice.gate import decision
-    from sluice.release import bento
+    from sluice.release import bento, image
 
     decision.discard_evidence(clients.warehouse(), name, run_id, "servable")
-    if not good_enough:
+    if not good_enough and not params["force"]:
         raise AirflowSkipException("the candidate is not good enough, so there is nothing to build")
     about = Subject(**subject)
     with candidate(about) as judged:
         release = bento.build(settings().service, judged, about.version, settings().bento_store)
     log.info("built %s at %s", release.bento, release.bento_path)
+    engine = settings().container_engine
+    if engine != "none":
+        release = image.build(engine, release, settings().bento_store)
+    log.info("image: %s", release.image or "none was built: the engine is none")
     return asdict(release)
 
 
 def judge_servability(name: str, subject: dict[str, Any], release: dict[str, Any], *, run_id: str) -> None:
     """Start the release and gather the evidence of the second blessing."""
-    from sluice.domain.release import Release
     from sluice.gate import decision, servability
-    from sluice.release.process import started
 
-    about = Subject(**subject)
+    about, built = Subject(**subject), Release(**release)
     budget = specs.use_case(name).gate.servable
-    with (
-        candidate(about) as judged,
-        started(Release(**release), budget.ready_seconds) as running,
-    ):
-        evidence = servability.judge(budget, about, running, judged.contract, judged.golden)
+    with candidate(about) as judged, _started(built, budget.ready_seconds) as probe:
+        evidence = servability.judge(
+            budget, about, probe.started, judged.contract, judged.golden, image=built.image, stop=probe.stop
+        )
     decision.store_evidence(clients.warehouse(), run_id, evidence)
     for check in evidence.checks:
         log.info("%s: %s: %s", check.verdict, check.code, check.message)
+    for note in evidence.notes:
+        log.info("note: %s", note)
+
+
+def _started(release: Release, budget_seconds: float) -> AbstractContextManager[Probe]:
+    """The release as a container where there is an image that can be run here, else as a process."""
+    from sluice.release import container, process
+
+    engine = settings().container_engine
+    if release.image is None:
+        return process.started(release, budget_seconds, "no image was built: the engine is none")
+    if engine == "docker" or engine == "podman":
+        return container.started(engine, release, budget_seconds)
+    return process.started(release, budget_seconds, f"{engine} built the image and runs none")
 
 
 @contextmanager

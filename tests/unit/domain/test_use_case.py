@@ -216,6 +216,37 @@ def test_a_slice_or_a_fairness_limit_that_cannot_be_judged_is_refused(changes: d
         spec(changes)
 
 
+@pytest.mark.parametrize(
+    ("demand", "says"),
+    [
+        ({"kind": "invariance", "column": "hom"}, "did you mean 'home'"),
+        ({"kind": "invariance", "column": "old"}, "gate.behaviour 'invariance'"),
+        ({"kind": "direction", "column": "home", "step": 1, "expect": "rise"}, "a direction needs a number"),
+        ({"kind": "direction", "column": "income", "step": 0, "expect": "rise"}, "pushes nothing"),
+        ({"kind": "direction", "column": "debt", "step": 0.5, "expect": "rise"}, "'debt' is an integer"),
+        ({"kind": "direction", "column": "debt", "step": 1, "expect": "up"}, "'rise' or 'fall'"),
+        (
+            {"kind": "direction", "column": "debt", "step": 1, "expect": "rise", "label": "won"},
+            "there are: lost, repaid",
+        ),
+        ({"kind": "magic", "column": "debt"}, "'invariance', 'direction'"),
+    ],
+)
+def test_a_behaviour_that_cannot_be_demanded_is_refused(demand: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValidationError, match=says):
+        spec({"gate.behaviour": [demand]})
+
+
+def test_a_direction_of_many_classes_names_the_one_that_is_looked_at() -> None:
+    three = {"task": "multiclass", "positive_label": None, "labels": {}, "gate.fairness": []}
+    three |= outcome(type="category", categories=["a", "b", "c"])
+    direction = {"kind": "direction", "column": "debt", "step": 1, "expect": "rise"}
+
+    assert spec(three | {"gate.behaviour": [direction | {"label": "a"}]}).gate.behaviour[0].column == "debt"
+    with pytest.raises(ValidationError, match="name the `label`"):
+        spec(three | {"gate.behaviour": [direction]})
+
+
 def test_slices_and_fairness_may_be_of_columns_that_feed_no_model_and_of_the_target() -> None:
     found = spec(
         {"gate.slices.0.column": "outcome", "gate.fairness.0": {"column": "debt", "edges": [5], "min_ratio": 0.8}}

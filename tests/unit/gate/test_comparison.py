@@ -139,11 +139,3 @@ def test_the_same_evidence_gives_the_same_interval() -> None:
     first, second = (change(POLICY, "rmse", ACTUAL, ACTUAL + NOISE, ACTUAL + 1.1 * NOISE, seed=4) for _ in range(2))
 
     assert first == second
-
-
-def test_many_rows_are_resampled_in_parts_to_the_same_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = change(POLICY, "rmse", ACTUAL, ACTUAL + NOISE, ACTUAL + NOISE[::-1], seed=4)
-    monkeypatch.setattr("sluice.gate.comparison._CELLS", 7 * len(ACTUAL))
-
-    parts = change(POLICY, "rmse", ACTUAL, ACTUAL + NOISE, ACTUAL + NOISE[::-1], seed=4)
-    assert parts.interval == pytest.approx(whole.interval, rel=1e-9)

@@ -35,6 +35,7 @@ def test_the_distance_between_groups_is_judged_by_difference_and_by_ratio(loans:
     difference, ratio = checks
     assert (difference.code, difference.verdict) == ("fairness.home.selection_rate.difference", "pass")
     assert difference.value == pytest.approx(0.15)
+    assert difference.interval == pytest.approx((0.01, 0.29), abs=0.03)
     assert (ratio.code, ratio.verdict) == ("fairness.home.selection_rate.ratio", "fail")
     assert ratio.value == pytest.approx(0.75)
     assert ratio.message == (

@@ -7,7 +7,7 @@ import pytest
 
 from sluice.adapters.metrics import METRICS, Scores, Vector
 from sluice.domain.measures import OF_CLASSES, OF_NUMBERS, Metric
-from sluice.gate.resamples import resampled
+from sluice.gate.resamples import resampled, weights
 
 GENERATOR = np.random.default_rng(5)
 ROWS = 40
@@ -49,3 +49,12 @@ def test_each_resample_is_measured_as_its_own_rows_would_be(case: str, metric: M
 
 def test_every_metric_a_spec_may_name_can_be_resampled() -> None:
     assert {m for _, _, metrics in CASES.values() for m in metrics} == set(get_args(Metric))
+
+
+def test_many_rows_are_drawn_in_blocks_to_the_same_end() -> None:
+    [whole] = weights(1000, 30, np.random.default_rng(4))
+    blocks = list(weights(1000, 30, np.random.default_rng(4), cells=7000))
+
+    assert [len(block) for block in blocks] == [7, 7, 7, 7, 2]
+    np.testing.assert_array_equal(np.concatenate(blocks), whole)
+    assert (whole.sum(axis=1) == 1000).all()

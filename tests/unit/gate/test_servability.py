@@ -7,10 +7,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import uvicorn
@@ -23,7 +24,7 @@ from starlette.routing import Route
 from sluice.adapters import bundles as adapters
 from sluice.domain.evidence import Check, Subject
 from sluice.domain.policy import Servable
-from sluice.domain.release import Started
+from sluice.domain.release import Isolation, Started, Stopped
 from sluice.gate import servability
 from tabular import bundle
 from tabular.desk import Desk
@@ -41,8 +42,35 @@ POLICY = Servable(p99_ms=10_000)
 Spoil = Callable[[dict[str, Any]], object]
 
 
+@dataclass(frozen=True)
+class Endpoint:
+    """A server in this process.
+
+    Attributes:
+        url: Where it answers.
+        server: Answers until it is told to exit.
+        thread: Its own.
+    """
+
+    url: str
+    server: uvicorn.Server
+    thread: threading.Thread
+
+    def stop(self, patience: float) -> Stopped:
+        """End it as a signal does."""
+        begin = time.monotonic()
+        self.server.should_exit = True
+        self.thread.join(patience)
+        return Stopped(seconds=None if self.thread.is_alive() else time.monotonic() - begin, exit_code=0)
+
+    def drop(self, patience: float) -> Stopped:
+        """End it without regard to what it is about to answer."""
+        self.server.force_exit = True
+        return self.stop(patience)
+
+
 @contextmanager
-def endpoint(folder: Path, recipe: Recipe, spoil: Spoil = lambda _: None) -> Iterator[str]:
+def endpoint(folder: Path, recipe: Recipe, spoil: Spoil = lambda _: None) -> Iterator[Endpoint]:
     """The serving code's application for a bundle as version 3, on a port of this process."""
     loaded = bundle.load(folder, USE_CASE, recipe.runtime_sha256)
     standing = Standing(Release(3, "baked", loaded, datetime.now(UTC)), "ok")
@@ -70,19 +98,36 @@ def endpoint(folder: Path, recipe: Recipe, spoil: Spoil = lambda _: None) -> Ite
         while not server.started:
             assert thread.is_alive()
             time.sleep(0.01)
-        yield f"http://127.0.0.1:{port}"
+        yield Endpoint(f"http://127.0.0.1:{port}", server, thread)
     finally:
         server.should_exit = True
         thread.join(10)
 
 
-def judged(folder: Path, recipe: Recipe, spoil: Spoil = lambda _: None) -> dict[str, Check]:
+def judged(
+    folder: Path,
+    recipe: Recipe,
+    spoil: Spoil = lambda _: None,
+    *,
+    stop: Callable[[Endpoint, float], Stopped] = Endpoint.stop,
+    image: str | None = "sluice/housing:v3",
+    isolation: Isolation | None = None,
+    policy: Servable = POLICY,
+) -> dict[str, Check]:
     """What the gate says of a release, by code."""
     bundles.write(folder, recipe)
     release = adapters.read(folder)
-    with endpoint(folder, recipe, spoil) as url:
-        started = Started(url, ready_seconds=1.0, how="in this process")
-        evidence = servability.judge(POLICY, SUBJECT, started, release.contract, release.golden)
+    with endpoint(folder, recipe, spoil) as running:
+        started = Started(running.url, ready_seconds=1.0, how="in this process", isolation=isolation)
+        evidence = servability.judge(
+            policy,
+            SUBJECT,
+            started,
+            release.contract,
+            release.golden,
+            image=image,
+            stop=partial(stop, running),
+        )
     return {check.code: check for check in evidence.checks}
 
 
@@ -97,6 +142,8 @@ def test_a_release_that_keeps_its_contract_is_servable(tmp_path: Path, recipe: R
         "golden_parity": "pass",
         "bad_input": "pass",
         "latency_p99": "pass",
+        "stops": "pass",
+        "image": "pass",
     }
 
 
@@ -147,11 +194,11 @@ def lenient(**limits: Any) -> Recipe:
 @pytest.mark.parametrize(
     ("recipe", "kinds"),
     [
-        (Recipe(), 6),
-        (Recipe().with_limits(unknown_fields="ignore"), 5),
-        (lenient(missing="impute"), 5),
-        (lenient(missing="reject", unknown_fields="ignore"), 5),
-        (lenient(missing="impute", unknown_fields="ignore"), 4),
+        (Recipe(), 26),
+        (Recipe().with_limits(unknown_fields="ignore"), 25),
+        (lenient(missing="impute"), 25),
+        (lenient(missing="reject", unknown_fields="ignore"), 25),
+        (lenient(missing="impute", unknown_fields="ignore"), 24),
     ],
     ids=["strict", "ignores fields", "needs none", "ignores fields and needs all", "ignores fields and needs none"],
 )
@@ -168,10 +215,63 @@ def test_a_release_that_takes_what_it_should_refuse_is_not_servable(tmp_path: Pa
     tolerant = bundles.write(tmp_path / "tolerant", Recipe().with_limits(unknown_fields="ignore"))
     promised = adapters.read(strict)
 
-    with endpoint(tolerant, Recipe()) as url:
-        started = Started(url, ready_seconds=1.0, how="in this process")
-        evidence = servability.judge(POLICY, SUBJECT, started, promised.contract, promised.golden)
+    with endpoint(tolerant, Recipe()) as running:
+        started = Started(running.url, ready_seconds=1.0, how="in this process")
+        evidence = servability.judge(
+            POLICY, SUBJECT, started, promised.contract, promised.golden, image="sluice/housing:v3", stop=running.stop
+        )
 
     [failed] = [check for check in evidence.checks if check.verdict != "pass"]
     assert failed.code == "bad_input"
     assert "a request with an unknown field is answered by 200" in failed.message
+
+
+def test_a_release_that_drops_what_it_was_asked_is_not_servable(tmp_path: Path) -> None:
+    stops = judged(tmp_path, Recipe(), stop=Endpoint.drop)["stops"]
+
+    assert stops.verdict == "fail"
+    assert "a request that it had begun to read when it was told to stop is answered by" in stops.message
+
+
+@pytest.mark.parametrize(
+    ("stopped", "verdict", "message"),
+    [
+        (Stopped(0.2, 0), "pass", "seconds until it has ended is 0.2, at most 10 is allowed"),
+        (Stopped(0.2, 143), "pass", "seconds until it has ended is 0.2, at most 10 is allowed"),
+        (Stopped(10.2, 0), "fail", "seconds until it has ended is 10.2, at most 10 is allowed"),
+        (Stopped(0.2, 1), "fail", "it ends with exit code 1"),
+        (Stopped(None, 137), "fail", "it had to be killed after 10 s"),
+    ],
+    ids=["clean", "by the signal", "late", "with an error", "never"],
+)
+def test_a_release_must_end_cleanly_and_in_time(tmp_path: Path, stopped: Stopped, verdict: str, message: str) -> None:
+    stops = judged(tmp_path, Recipe(), stop=lambda _, __: stopped)["stops"]
+
+    assert (stops.verdict, stops.message) == (verdict, message)
+
+
+@pytest.mark.parametrize(
+    ("seen", "failed"),
+    [
+        (Isolation(user_id=1034, read_only=True, image_mb=425), []),
+        (Isolation(user_id=0, read_only=True, image_mb=425), ["non_root"]),
+        (Isolation(user_id=1034, read_only=False, image_mb=425), ["read_only"]),
+        (Isolation(user_id=1034, read_only=True, image_mb=601), ["image_size"]),
+    ],
+    ids=["shut", "root", "writable", "large"],
+)
+def test_a_container_is_judged_by_what_was_seen_inside(tmp_path: Path, seen: Isolation, failed: list[str]) -> None:
+    checks = judged(tmp_path, Recipe(), isolation=seen)
+
+    assert {"non_root", "read_only", "image_size"} <= checks.keys()
+    assert [code for code, check in checks.items() if check.verdict != "pass"] == failed
+
+
+@pytest.mark.parametrize(("demand", "verdict"), [("required", "unknown"), ("where_possible", "pass")])
+def test_without_an_engine_the_policy_decides(
+    tmp_path: Path, demand: Literal["required", "where_possible"], verdict: str
+) -> None:
+    check = judged(tmp_path, Recipe(), image=None, policy=POLICY.model_copy(update={"image": demand}))["image"]
+
+    assert check.verdict == verdict
+    assert "no image was built: the engine is none" in check.message
