@@ -10,6 +10,9 @@ ARGS ?=
 BENCH ?= ingest search
 FORCE ?=
 ID ?=
+AT ?=
+TO ?=
+REASON ?=
 STAGE ?= train
 SET ?=
 
@@ -57,6 +60,14 @@ logs: $(STAMP) ## Follow the logs of the stack (SERVICE=scheduler follows one)
 run: $(STAMP) ## Run one stage by itself (USE_CASE=housing STAGE=train SET='snapshot=<id> again=true')
 	@$(STACK) run $(USE_CASE) $(STAGE) $(SET)
 
+.PHONY: served
+served: $(STAMP) ## Show what serves and why, or what did at a moment (USE_CASE=housing AT='2026-11-20 12:00', in UTC)
+	@$(STACK) served $(USE_CASE) $(if $(AT),--at $(call quoted,$(value AT)))
+
+.PHONY: rollback
+rollback: $(STAMP) ## Go back to what served before, or to one version (USE_CASE=housing REASON='wrong prices' TO=3)
+	@$(STACK) rollback $(USE_CASE) --reason $(call quoted,$(value REASON)) $(if $(TO),--to $(call quoted,$(value TO)))
+
 .PHONY: lineage
 lineage: $(STAMP) ## Show every source file behind a prediction (ID=<prediction_id>)
 	@$(STACK) lineage $(ID)
@@ -74,11 +85,15 @@ new-use-case: $(STAMP) ## Draft a use case from any CSV (NAME=wine CSV=wine.csv 
 test: $(STAMP) ## Run all tests (ARGS='-k gate' chooses; tests on real data need ../shared/data or SLUICE_REAL_DATA)
 	@$(RUN) -m pytest $(ARGS)
 
+.PHONY: soak
+soak: $(STAMP) ## Watch 200 healthy canaries, of which no more may be withdrawn than the policy allows (a quarter of an hour)
+	@$(RUN) -m pytest -m soak -s $(ARGS)
+
 .PHONY: bench
 bench: $(STAMP) ## Print the benchmarks' ratios; ingest needs the running stack (BENCH=search chooses, ARGS='--rows 10000')
 	@set -e; for name in $(BENCH); do \
 	  [ "$$name" != ingest ] || export SLUICE_WAREHOUSE_DSN=$$($(RUN) -c "import json; print(json.load(open('$${SLUICE_VAR:-var}/endpoints.json'))['warehouse'])"); \
-	  PYTHONPATH=include:plugins $(RUN) benchmarks/$$name.py $(ARGS); \
+	  PYTHONPATH=include:plugins:bentos:. $(RUN) benchmarks/$$name.py $(ARGS); \
 	done
 
 .PHONY: bench-models

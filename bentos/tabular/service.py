@@ -1,4 +1,4 @@
-"""The BentoML service: one process, one use case, whichever release is its champion."""
+"""The BentoML service: one use case, whichever release is its champion, in one process or in several alike."""
 
 from __future__ import annotations
 
@@ -44,8 +44,11 @@ async def door(
 @bentoml.service(
     name="tabular",
     # No distribution named: the base image needs none of the packages that BentoML would install for one.
-    image=bentoml.images.Image(base_image="python:3.11-slim", python_version="3.11", distro=""),
-    workers=1,
+    # BentoML would take whichever installer is the newest on the day, and keep what pip cached of it.
+    image=bentoml.images.Image(base_image="python:3.11-slim", python_version="3.11", distro="").run(
+        "pip install --no-cache-dir uv==0.13.8"
+    ),
+    workers=configuration.read().workers,
     traffic={"timeout": 30},
     # Tracing and the access log cost as much as the rest of a request; BentoML's own request series are
     # labelled with whatever path a caller makes up, without bound.

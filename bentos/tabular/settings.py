@@ -31,6 +31,8 @@ class Settings(BaseModel):
     """Folder of the bundle that the image carries."""
     warehouse_dsn: NonEmpty | None = Field(default=None, alias="SLUICE_WAREHOUSE_DSN")
     """Where predictions are logged; nowhere if absent."""
+    workers: int = Field(default=1, ge=1, le=64, alias="SLUICE_WORKERS")
+    """How many processes answer; each follows the champion and shows its heartbeat by itself."""
     poll_seconds: float = Field(default=1, ge=0.05, le=3600, alias="SLUICE_POLL_SECONDS")
     on_new_runtime: Literal["keep", "exit"] = Field(default="keep", alias="SLUICE_ON_NEW_RUNTIME")
     """What to do when the champion needs other serving code: go on, or end to be started anew with it."""

@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from local import environment, outcome, summary
+from local import served as ledger
 from local.addresses import Addresses, published
 from local.demo import STAGES, Data, Demo, source
 from local.errors import StackError
@@ -29,11 +30,14 @@ from sluice import registry
 from sluice.adapters.warehouse import Warehouse
 from sluice.domain.errors import SluiceError
 from sluice.domain.use_case import UseCase
+from sluice.release.ledger import moves
 
 console = Console(highlight=False)
 
 #: From so many digits on a field's value is an id and no number.
 MOST_DIGITS = 10
+#: So many moves are shown beside what serves.
+LAST_MOVES = 5
 #: Stands for every use case there is.
 ALL = "all"
 
@@ -140,6 +144,41 @@ def run_stage(use_case: str, stage: str, fields: tuple[str, ...]) -> None:
             run = follow(airflow, Screen(console), stage, run)
         console.print(escape(_came_out(warehouse, name, stage, run, since)), soft_wrap=True)
         console.print(f"{document['airflow']}/dags/{run.dag_id}/runs/{run.run_id}", soft_wrap=True)
+
+
+@commands.command()
+@click.argument("use_case")
+@click.option("--at", default="", help="A moment in UTC, such as 2026-11-20 12:00; now if absent.")
+def served(use_case: str, at: str) -> None:
+    """Show what serves, or served at a moment, since when, by whom and why."""
+    name = registry.find(environment.use_cases_folder()).get(use_case).name
+    warehouse = Warehouse(published(state())["warehouse"], REPOSITORY / "include" / "sql")
+    meant = ledger.moment(at, outcome.now(warehouse))
+    found = ledger.served(warehouse, name, meant)
+    summary.titled(console, ledger.sentence(found, now=not at), ledger.details(found))
+    if not at:
+        summary.titled(console, "the last moves", ledger.history(moves(warehouse, name, LAST_MOVES)))
+
+
+@commands.command()
+@click.argument("use_case")
+@click.option("--to", default="", help="The version to go back to; the one that served before if absent.")
+@click.option("--reason", default="", help="Why; kept in the ledger.")
+def rollback(use_case: str, to: str, reason: str) -> None:
+    """Go back to a version that served before, and wait until it is live."""
+    begun = time.monotonic()
+    name = registry.find(environment.use_cases_folder()).get(use_case).name
+    conf = ledger.way_back(name, to, reason)
+    document = published(state())
+    warehouse = Warehouse(document["warehouse"], REPOSITORY / "include" / "sql")
+    with Airflow(document["airflow"], "admin", document["logins"]["airflow"]["admin"]) as airflow:
+        airflow.await_dag(f"{name}_rollback")
+        run = airflow.trigger(f"{name}_rollback", f"by-hand__{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}", conf)
+        run = follow(airflow, Screen(console), "rollback", run)
+        console.print(outcome.way_back(airflow, run), soft_wrap=True)
+    found = ledger.served(warehouse, name, outcome.now(warehouse))
+    summary.titled(console, ledger.sentence(found, now=True), ledger.details(found))
+    console.print(f"it took {time.monotonic() - begun:.1f} s; {document['airflow']}/dags/{run.dag_id}", soft_wrap=True)
 
 
 @commands.command()

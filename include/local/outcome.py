@@ -99,6 +99,14 @@ def candidate(airflow: Airflow, run: Run) -> str:
     return f"nothing has changed since version {version} was made: it is the candidate again (again=true trains anew)"
 
 
+def way_back(airflow: Airflow, run: Run) -> str:
+    """What a rollback came to, in words."""
+    if any(task.task_id == "choose" and task.state == "skipped" for task in airflow.tasks(run)):
+        return "it serves already: nothing was changed"
+    processes = int(airflow.result(run, "confirm_live"))
+    return f"live in {processes} process{'es' if processes > 1 else ''}"
+
+
 def verdict(warehouse: Warehouse, use_case: str, run_id: str) -> Verdict:
     """The gate's decision in one promotion run."""
     row = _one(warehouse, "local/decision", {"use_case": use_case, "dag_run_id": run_id})

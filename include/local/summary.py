@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -64,6 +64,12 @@ def _answer(result: Result) -> Iterator[tuple[str, str]]:
         yield "", f"< batch {row['batch_id']} < {row['source_uri']} (sha256 {row['sha256'][:12]})"
     for kind, url in result.reports:
         yield f"{kind} report", url
+
+
+def titled(console: Console, title: str, lines: Iterable[tuple[str, str]]) -> None:
+    """Show names and texts under a title."""
+    console.print(f"[bold]{escape(title)}[/bold]", soft_wrap=True)
+    _lines(console, list(lines))
 
 
 def logins(console: Console, addresses: Addresses) -> None:

@@ -14,7 +14,7 @@ def test_nothing_must_be_set_for_an_image_that_carries_its_bundle() -> None:
     found = settings.read({})
     assert (found.use_case, found.tracking_uri, found.warehouse_dsn) == (None, None, None)
     assert found.bundle == settings.PACKAGE.parent / "bundle"
-    assert (found.poll_seconds, found.on_new_runtime) == (1, "keep")
+    assert (found.poll_seconds, found.on_new_runtime, found.workers) == (1, "keep", 1)
 
 
 def test_an_empty_variable_is_an_absent_one() -> None:
@@ -32,6 +32,7 @@ def test_values_are_read_from_text() -> None:
     [
         ("SLUICE_POLL_SECONDS", "soon"),
         ("SLUICE_POLL_SECONDS", "0"),
+        ("SLUICE_WORKERS", "0"),
         ("SLUICE_ON_NEW_RUNTIME", "restart"),
         ("SLUICE_BODY_LIMIT", "10MB"),
     ],

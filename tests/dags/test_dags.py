@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from airflow.sdk import DAG
 from airflow.sdk.definitions.mappedoperator import MappedOperator
+from airflow.sdk.exceptions import ParamValidationError
 
 from sluice.domain.use_case import UseCase
 from sluice.orchestration.ingest import ingest_dag
 from sluice.orchestration.monitor import monitor_dag
-from sluice.orchestration.operate import platform_dags
+from sluice.orchestration.operate import platform_dags, use_case_dags
 from sluice.orchestration.promote import promote_dag
 from sluice.orchestration.train import train_dag
 from sluice.settings import settings
@@ -27,8 +28,8 @@ HEAVY = {
 }  # fmt: skip
 PARSE_SECONDS = 3.0
 VERBS = {
-    "build", "check", "confirm", "decide", "deploy", "judge", "land", "open", "pick", "recognise", "register", "search",
-    "take",
+    "begin", "build", "check", "choose", "clear", "conclude", "confirm", "decide", "deploy", "judge", "land", "open",
+    "pick", "recognise", "register", "roll", "search", "take", "watch",
 }  # fmt: skip
 
 #: Parses one file as the DAG processor does, and tells what it cost and what it loaded.
@@ -71,9 +72,10 @@ def test_parsing_a_dag_file_is_quick_and_loads_nothing_heavy(path: Path) -> None
 
 @pytest.fixture(scope="module")
 def stages(use_cases: tuple[UseCase, ...]) -> dict[str, DAG]:
-    """Every DAG of every use case, by its id."""
+    """Every DAG of every use case, by its id: its stages', and those beside them."""
     factories = (ingest_dag, train_dag, promote_dag, monitor_dag)
-    return {dag.dag_id: dag for use_case in use_cases for dag in (factory(use_case) for factory in factories)}
+    built = (factory(use_case) for use_case in use_cases for factory in (*factories, *use_case_dags))
+    return {dag.dag_id: dag for dag in built if dag}
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +85,9 @@ def every_dag(stages: dict[str, DAG]) -> dict[str, DAG]:
 
 
 def test_every_use_case_has_a_dag_per_stage(stages: dict[str, DAG], use_cases: tuple[UseCase, ...]) -> None:
-    expected = {f"{u.name}_{stage}" for u in use_cases for stage in ("ingest", "train", "promote", "monitor")}
+    purposes = ("ingest", "train", "promote", "monitor", "rollback")
+    expected = {f"{use_case.name}_{purpose}" for use_case in use_cases for purpose in purposes}
+    expected |= {f"{use_case.name}_canary" for use_case in use_cases if use_case.serving.canary}
 
     assert set(stages) == expected
 
@@ -114,6 +118,16 @@ def test_every_field_of_a_trigger_form_has_a_title_and_a_help_text(stages: dict[
         for name, param in dag.params.items():
             assert dag.params.get_param(name).schema.get("title"), (dag.dag_id, name)
             assert dag.params.get_param(name).description, (dag.dag_id, name, param)
+
+
+def test_going_back_needs_a_reason(stages: dict[str, DAG], use_cases: tuple[UseCase, ...]) -> None:
+    for use_case in use_cases:
+        given = stages[f"{use_case.name}_rollback"].params.get_param("reason")
+        assert not given.has_value
+        for unsaid in ("", "  ", "   "):
+            with pytest.raises(ParamValidationError):
+                given.resolve(unsaid)
+        assert given.resolve("wrong prices") == "wrong prices"
 
 
 def test_schedules_are_those_of_the_spec(stages: dict[str, DAG], use_cases: tuple[UseCase, ...]) -> None:

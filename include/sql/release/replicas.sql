@@ -2,6 +2,7 @@ SELECT
     host,
     pid,
     version,
+    bundle_sha256,
     source,
     reason
 FROM serving.replicas

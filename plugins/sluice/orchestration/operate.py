@@ -1,4 +1,4 @@
-"""The platform's own DAGs: what no use case could do for itself."""
+"""Operations: the platform's own DAGs, and those that a person starts for a use case beside its stages."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from datetime import timedelta
 from airflow.sdk import DAG
 
 from sluice.orchestration import alerts, health
+from sluice.orchestration.canary import canary_dag
+from sluice.orchestration.retention import retention_dag
+from sluice.orchestration.rollback import rollback_dag
 from sluice.orchestration.steps import cron, step
 
 CHECK_DOC = """
@@ -36,4 +39,5 @@ def check_dag() -> DAG:
     return dag
 
 
-platform_dags = (check_dag,)
+use_case_dags = (rollback_dag, canary_dag)
+platform_dags = (check_dag, retention_dag)

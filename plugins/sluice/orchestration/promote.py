@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG, Param, chain
 from airflow.sdk.exceptions import AirflowSkipException
@@ -12,8 +13,12 @@ from airflow.sdk.exceptions import AirflowSkipException
 from sluice.domain.errors import StateError
 from sluice.domain.evidence import Subject, decide
 from sluice.domain.use_case import UseCase
-from sluice.orchestration import assets, clients, judging
+from sluice.orchestration import assets, clients, judging, specs
+from sluice.orchestration import canary as canaries
 from sluice.orchestration.steps import common, reason, step
+
+if TYPE_CHECKING:
+    from sluice.release.deployments import Order
 
 DOC = """
 Decides whether a candidate may serve, and lets it serve.
@@ -21,9 +26,12 @@ Decides whether a candidate may serve, and lets it serve.
 1. `pick` names the version and the champion it is compared with.
 2. `judge_quality`: is it **good enough**? Thresholds, slices, fairness, and the change against the champion, on
    held-out rows.
-3. `build_release` and `judge_servability`: is it **servable**? The bento is built, started and queried.
+3. `build_release` and `judge_servability`: is it **servable**? The bento, and its image where a container engine is
+   configured, is built, started, queried and stopped.
 4. `decide` needs both blessings. What could not be told is never a yes: then the run fails and mails.
-5. `deploy` moves the alias; `confirm_live` waits until every replica serves the new version.
+5. `begin_canary`, where the spec asks for one: the release gets its first share of the traffic, and the canary DAG does
+   the rest.
+6. Otherwise `deploy` moves the alias; `confirm_live` waits until every replica serves the new version.
 
 A rejected candidate ends in a successful run whose `deploy` is skipped: the champion goes on serving.
 Decisions with their evidence are in `ml.decisions`, deployments in `ml.deployments`.
@@ -52,9 +60,10 @@ def promote_dag(use_case: UseCase) -> DAG:
         release = step(judging.build_release, minutes=10)(name, subject, quality)
         servability = step(judging.judge_servability, minutes=10)(name, subject, release)
         decision = step(decide_promotion, minutes=5, trigger_rule="all_done")(name, subject)
-        deployed = step(deploy, minutes=5)(name, subject, release, decision)
+        begun = step(begin_canary, minutes=5, outlets=[assets.challenger(use_case)])(subject, release, decision)
+        deployed = step(deploy, minutes=5, trigger_rule="none_failed")(subject, release, decision, begun)
         live = step(confirm_live, minutes=5, outlets=[assets.champion(use_case)])(release)
-        chain(subject, quality, release, servability, decision, deployed, live)
+        chain(subject, quality, release, servability, decision, begun, deployed, live)
     return dag
 
 
@@ -110,34 +119,66 @@ def decide_promotion(name: str, subject: dict[str, Any] | None, *, run_id: str) 
     return {"decision_id": number, **decided.model_dump()}
 
 
+def begin_canary(
+    subject: dict[str, Any], release: dict[str, Any], decision: dict[str, Any], *, params: dict[str, Any]
+) -> int:
+    """Publish the release and give it its first share, where the spec asks for that and it can be done."""
+    from sluice.release import canary
+
+    order = _order(subject, release, decision, params)
+    policy = specs.use_case(order.release.use_case).serving.canary
+    why_not = canaries.obstacle(Subject(**subject), order.release)
+    if why_not or policy is None:
+        raise AirflowSkipException(f"all of the traffic at once: {why_not}")
+    _publish(subject, order)
+    return canary.begin(clients.warehouse(), clients.tracking(), order, policy)
+
+
 def deploy(
-    name: str,
     subject: dict[str, Any],
     release: dict[str, Any] | None,
     decision: dict[str, Any],
+    canary_id: int | None,
     *,
     params: dict[str, Any],
 ) -> int:
-    """Publish the release and make it the champion."""
-    from sluice.domain.release import Release
+    """Publish the release and make it the champion, unless a canary does that little by little."""
     from sluice.release import deployments
+
+    if canary_id is not None:
+        raise AirflowSkipException(f"canary {canary_id} has begun, and the canary DAG watches it")
+    order = _order(subject, release, decision, params)
+    why = canaries.obstacle(Subject(**subject), order.release)
+    order = replace(order, reason=f"{order.reason} (all of the traffic at once: {why})")
+    _publish(subject, order)
+    return deployments.deploy(clients.warehouse(), clients.tracking(), clients.store(), order)
+
+
+def _order(
+    subject: dict[str, Any], release: dict[str, Any] | None, decision: dict[str, Any], params: dict[str, Any]
+) -> Order:
+    """What was decided, as an order to carry it out."""
+    from sluice.domain.release import Release
+    from sluice.release.deployments import Order
 
     if decision["code"] != "promote":
         raise AirflowSkipException(f"{decision['code']}: the champion goes on serving. {decision['message']}")
     if release is None:
         raise StateError("there is no release to deploy", action="clear `build_release` and what follows it")
-    about = Subject(**subject)
-    order = deployments.Order(
+    return Order(
         release=Release(**release),
-        from_version=about.champion_version,
+        from_version=Subject(**subject).champion_version,
         decision_id=decision["decision_id"],
         actor="gate",
         reason=params["reason"] or decision["message"],
     )
-    warehouse, store = clients.warehouse(), clients.store()
-    with judging.candidate(about) as bundle:
-        deployments.publish(warehouse, store, order.release, bundle.folder)
-    return deployments.deploy(warehouse, clients.tracking(), store, order)
+
+
+def _publish(subject: dict[str, Any], order: Order) -> None:
+    from sluice.release import deployments
+
+    with judging.candidate(Subject(**subject)) as bundle:
+        deployments.publish(clients.warehouse(), clients.store(), order.release, bundle.folder)
 
 
 def confirm_live(release: dict[str, Any]) -> int:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from sluice.adapters.objects import ObjectStore
 from sluice.adapters.tracking import Tracking
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 Action = Literal["promote", "rollback"]
 
-#: A heartbeat older than this says nothing about its replica.
+#: A heartbeat older than this says nothing about its process.
 FRESH = timedelta(seconds=10)
 
 
@@ -68,6 +69,7 @@ def publish(warehouse: Warehouse, store: ObjectStore, release: Release, bundle_f
                 "snapshot_id": release.snapshot_id,
                 "bento": release.bento,
                 "uri": store.url(prefix),
+                "image": release.image,
             },
         )
         if row["bundle_sha256"] != release.bundle_sha256:
@@ -93,20 +95,23 @@ def deploy(warehouse: Warehouse, tracking: Tracking, store: ObjectStore, order: 
     it falls back to. The ledger's row is written with them or, after a crash in between, by the next attempt.
 
     Raises:
-        StateError: The champion is no longer the one that the decision compared with, or the decision was carried
-            out before and another move has undone it.
+        StateError: The champion is no longer the one that the order names, the decision was carried out before and
+            another move has undone it, or the release was removed.
     """
     release = order.release
     with warehouse.transaction() as connection:
         fetch(connection, warehouse.statement("release/lock"), {"use_case": release.use_case})
+        refuse_removed(warehouse, connection, release)
         champion = tracking.aliased(release.use_case, "champion")
         now = champion.number if champion else None
         if now not in (order.from_version, release.version):
             raise StateError(
-                f"version {now} became champion of {release.use_case} while version {release.version} was judged "
-                f"against {order.from_version}",
+                f"version {now} became champion of {release.use_case} while version {release.version} was to follow "
+                f"version {order.from_version}",
                 "the champion's alias",
-                "promote again, so that it is judged against the champion of today",
+                "promote again, so that it is judged against the champion of today"
+                if order.action == "promote"
+                else "roll back again, if that is still what is wanted",
             )
         number = _enter(warehouse, connection, order, done=now == release.version)
         pointer = {"version": release.version, "bento": release.bento, "bundle_sha256": release.bundle_sha256}
@@ -114,6 +119,17 @@ def deploy(warehouse: Warehouse, tracking: Tracking, store: ObjectStore, order: 
         tracking.point(release.use_case, "champion", release.version)
         store.write_bytes(f"releases/{release.use_case}/champion.json", json.dumps(pointer).encode())
     return number
+
+
+def refuse_removed(warehouse: Warehouse, connection: Connection, release: Release) -> None:
+    """Refuse a release that was removed: what retention removes it marks first, under the same lock."""
+    values = {"use_case": release.use_case, "version": release.version}
+    for row in fetch(connection, warehouse.statement("release/removed"), values):
+        raise StateError(
+            f"version {release.version} of {release.use_case} was removed on {row['removed_at']:%Y-%m-%d}",
+            "ml.releases",
+            "train again; what is removed does not come back",
+        )
 
 
 def _enter(warehouse: Warehouse, connection: Connection, order: Order, done: bool) -> int:
@@ -146,23 +162,54 @@ def _enter(warehouse: Warehouse, connection: Connection, order: Order, done: boo
 
 
 def await_live(warehouse: Warehouse, release: Release, timeout: timedelta) -> int:
-    """Wait until every replica with a fresh heartbeat serves a release, and return how many do.
+    """Wait until every worker process with a fresh heartbeat serves a release, and return how many do.
+
+    Args:
+        warehouse: Where they show what they serve.
+        release: Its version and its bundle's digest must be what they serve.
+        timeout: How long that may take.
 
     Raises:
-        TransientError: They did not in time, or no replica has a fresh heartbeat: that is "could not tell".
+        StateError: A process refuses it.
+        TransientError: They did not in time, or no process has a fresh heartbeat: that is "could not tell".
     """
     deadline = time.monotonic() + timeout.total_seconds()
     while True:
         rows = warehouse.rows(warehouse.statement("release/replicas"), {"use_case": release.use_case, "fresh": FRESH})
-        if rows and all(row["version"] == release.version for row in rows):
+        if rows and all(_serves(row, release) for row in rows):
             return len(rows)
+        if refusing := [row for row in rows if row["reason"].startswith(f"refused: version {release.version}:")]:
+            raise StateError(
+                f"version {release.version} of {release.use_case} is the champion, and serving refuses it: "
+                f"{_told(refusing)}",
+                "serving.replicas",
+                "what served before goes on; roll back, or mend what the reason names",
+            )
         if time.monotonic() > deadline:
             break
         time.sleep(0.2)
-    seen = ", ".join(f"{r['host']}/{r['pid']} serves {r['version']} ({r['reason']})" for r in rows)
     raise TransientError(
         f"version {release.version} is the champion but not live everywhere after {timeout}: "
-        + (seen or "no replica has a fresh heartbeat"),
+        + (_told(row for row in rows if not _serves(row, release)) or "no process has a fresh heartbeat"),
         "serving.replicas",
-        "look at the serving log; replicas follow the champion as soon as they can",
+        _remedy(rows, release),
     )
+
+
+def _serves(row: dict[str, Any], release: Release) -> bool:
+    return (row["version"], row["bundle_sha256"]) == (release.version, release.bundle_sha256)
+
+
+def _told(rows: Iterable[dict[str, Any]]) -> str:
+    """What processes say of themselves."""
+    return ", ".join(
+        f"{row['host']}/{row['pid']} serves version {row['version']} "
+        f"with bundle {(row['bundle_sha256'] or 'none')[:12]} ({row['reason']})"
+        for row in rows
+    )
+
+
+def _remedy(rows: Iterable[dict[str, Any]], release: Release) -> str:
+    if any("needs_new_image" in row["reason"] for row in rows):
+        return f"it was tested with other serving code: start serving from its bento {release.bento}, or its image"
+    return "look at the serving log; processes follow the champion as soon as they can"

@@ -34,6 +34,17 @@ def test_tasks_find_everything_by_the_names_that_sluice_reads(tmp_path: Path, ad
     assert variables["AIRFLOW_CONN_SMTP_DEFAULT"].startswith("smtp://127.0.0.1:2525/?disable_ssl=true")
 
 
+@pytest.mark.parametrize(("named", "found"), [("docker", "docker"), ("", "none"), (None, "none")])
+def test_tasks_build_images_with_the_engine_that_whoever_starts_the_stack_names(
+    tmp_path: Path, addresses: Addresses, monkeypatch: pytest.MonkeyPatch, named: str | None, found: str
+) -> None:
+    monkeypatch.delenv("SLUICE_CONTAINER_ENGINE", raising=False)
+    if named is not None:
+        monkeypatch.setenv("SLUICE_CONTAINER_ENGINE", named)
+
+    assert environment.airflow(State(tmp_path), addresses)["SLUICE_CONTAINER_ENGINE"] == found
+
+
 def test_a_model_server_gets_no_secret_of_airflow(tmp_path: Path, addresses: Addresses) -> None:
     variables = environment.serving(State(tmp_path), addresses, "housing")
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from local.errors import RunError
-from local.outcome import ask, candidate
+from local.outcome import ask, candidate, way_back
 from local.runs import Airflow
 from sluice.domain.use_case import UseCase
 from tests.unit.local.conftest import Script
@@ -73,6 +73,19 @@ def test_another_version_is_no_answer(script: Script, line: UseCase) -> None:
 
     with pytest.raises(RunError, match="version 4 does not answer"):
         ask(script.url, line, 4, patience=0)
+
+
+@pytest.mark.parametrize(
+    ("processes", "words"), [(1, "live in 1 process"), (2, "live in 2 processes"), (None, "nothing was changed")]
+)
+def test_a_way_back_says_where_it_is_live_or_that_nothing_changed(
+    script: Script, airflow: Airflow, processes: int | None, words: str
+) -> None:
+    state = "success" if processes else "skipped"
+    holds(script, instance("choose", state, "2026-01-01T00:00:05Z", 3))
+    script.answers[f"{PATH}/taskInstances/confirm_live/xcomEntries/return_value"] = {"value": processes}
+
+    assert words in way_back(airflow, RUN)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ INSERT INTO ml.snapshots
 VALUES ('snap', 'deployed', '', '', 1, 1, 1, 0, 0, '{}')
 """
 
-Heartbeat = Callable[[int, int | None, int], None]
+Heartbeat = Callable[..., None]
 
 
 @pytest.fixture(scope="module")
@@ -78,18 +79,19 @@ def last_move(warehouse: Warehouse) -> tuple[int | None, int]:
 
 
 @pytest.fixture
-def heartbeat(warehouse: Warehouse) -> Heartbeat:
-    """Writes a replica's heartbeat: its pid, the version it serves, and how many seconds ago."""
+def heartbeat(warehouse: Warehouse, releases: tuple[Release, ...]) -> Heartbeat:
+    """Writes a process's heartbeat: its pid, the version it serves, how many seconds ago; what it says of that."""
 
-    def write(pid: int, version: int | None, age: int) -> None:
+    def write(pid: int, version: int | None, age: int, reason: str = "ok", digest: str | None = None) -> None:
+        own = releases[version - 1].bundle_sha256 if version else None
         warehouse.execute(
             """
             INSERT INTO serving.replicas VALUES (
-                'deployed', 'here', %(pid)s, %(version)s, NULL, 'registry', 'ok', 'runtime', now(),
+                'deployed', 'here', %(pid)s, %(version)s, %(digest)s, 'registry', %(reason)s, 'runtime', now(),
                 now() - make_interval(secs => %(age)s)
             )
             """,
-            {"pid": pid, "version": version, "age": age},
+            {"pid": pid, "version": version, "age": age, "reason": reason, "digest": digest or own},
         )
 
     warehouse.execute("DELETE FROM serving.replicas")
@@ -170,6 +172,16 @@ def test_a_decision_that_was_undone_is_not_carried_out_again(
     assert last_move(warehouse) == (1, 3)
 
 
+def test_the_ledger_knows_the_image_of_a_release_also_when_it_is_built_later(
+    warehouse: Warehouse, store: ObjectStore, releases: tuple[Release, ...], make_bundle: MakeBundle
+) -> None:
+    for image, known in ((None, None), ("sluice/deployed:v3", "sluice/deployed:v3"), (None, "sluice/deployed:v3")):
+        deployments.publish(warehouse, store, replace(releases[2], image=image), make_bundle(3.0).folder)
+
+        [row] = warehouse.rows("SELECT image FROM ml.releases WHERE version = 3")
+        assert row["image"] == known
+
+
 def test_a_version_is_never_published_with_another_bundle(
     warehouse: Warehouse, store: ObjectStore, releases: tuple[Release, ...], make_bundle: MakeBundle
 ) -> None:
@@ -182,7 +194,40 @@ def test_a_version_is_never_published_with_another_bundle(
     assert store.read_bytes(f"releases/{MODEL}/1/manifest.json") == before
 
 
-def test_live_is_what_every_fresh_replica_says(
+def test_what_was_removed_is_not_deployed_any_more(
+    warehouse: Warehouse, tracking: Tracking, store: ObjectStore, releases: tuple[Release, ...]
+) -> None:
+    warehouse.execute("UPDATE ml.releases SET removed_at = now() WHERE version = 2")
+
+    with pytest.raises(StateError, match="version 2 of deployed was removed"):
+        deployments.deploy(warehouse, tracking, store, Order(releases[1], 3, None, "ann", "it was good", "rollback"))
+
+    warehouse.execute("UPDATE ml.releases SET removed_at = NULL")
+    assert last_move(warehouse) == (1, 3)
+
+
+def test_a_way_back_is_entered_once_with_who_and_why(
+    warehouse: Warehouse, tracking: Tracking, store: ObjectStore, releases: tuple[Release, ...]
+) -> None:
+    back = Order(releases[1], 3, None, "ann", "wrong prices", "rollback")
+
+    first, second = (deployments.deploy(warehouse, tracking, store, back) for _ in range(2))
+
+    assert first == second
+    [row] = warehouse.rows("SELECT * FROM ml.deployments WHERE deployment_id = %(id)s", {"id": first})
+    assert (row["from_version"], row["to_version"], row["decision_id"]) == (3, 2, None)
+    assert (row["action"], row["share"], row["actor"], row["reason"]) == ("rollback", 1, "ann", "wrong prices")
+    assert deployments.deployed(warehouse, MODEL) == 2
+    assert json.loads(store.read_bytes(f"releases/{MODEL}/champion.json"))["version"] == 2
+
+
+def test_moves_stand_in_the_ledger_in_the_order_of_their_moments(warehouse: Warehouse) -> None:
+    rows = warehouse.rows("SELECT deployed_at FROM ml.deployments ORDER BY deployment_id")
+
+    assert [row["deployed_at"] for row in rows] == sorted(row["deployed_at"] for row in rows)
+
+
+def test_live_is_what_every_process_with_a_fresh_heartbeat_says(
     warehouse: Warehouse, releases: tuple[Release, ...], heartbeat: Heartbeat
 ) -> None:
     heartbeat(1, 2, 0)
@@ -194,17 +239,42 @@ def test_live_is_what_every_fresh_replica_says(
 
 @pytest.mark.parametrize(
     "replicas",
-    [(), ((1, 2, 60),), ((1, 2, 0), (2, 1, 0)), ((1, None, 0),)],
-    ids=["none", "only-stale", "one-on-another", "one-without"],
+    [(), ((1, 2, 60),), ((1, 2, 0), (2, 1, 0)), ((1, None, 0),), ((1, 2, 0, "ok", "f" * 64),)],
+    ids=["none", "only-stale", "one-on-another", "one-without", "another-bundle"],
 )
 def test_anything_else_is_not_live(
-    warehouse: Warehouse,
-    releases: tuple[Release, ...],
-    heartbeat: Heartbeat,
-    replicas: tuple[tuple[int, int | None, int], ...],
+    warehouse: Warehouse, releases: tuple[Release, ...], heartbeat: Heartbeat, replicas: tuple[tuple[Any, ...], ...]
 ) -> None:
     for replica in replicas:
         heartbeat(*replica)
 
     with pytest.raises(TransientError, match="not live everywhere"):
+        deployments.await_live(warehouse, releases[1], timedelta(seconds=0.3))
+
+
+def test_a_process_that_needs_other_code_is_told_from_which_bento(
+    warehouse: Warehouse, releases: tuple[Release, ...], heartbeat: Heartbeat
+) -> None:
+    heartbeat(1, 2, 0)
+    heartbeat(2, 1, 0, "needs_new_image: version 2: needs runtime ffff [registry]")
+
+    with pytest.raises(TransientError, match=r"here/2 serves version 1 .*needs_new_image.*its bento deployed:v2"):
+        deployments.await_live(warehouse, releases[1], timedelta(seconds=0.3))
+
+
+def test_a_process_that_refuses_the_release_is_not_waited_for(
+    warehouse: Warehouse, releases: tuple[Release, ...], heartbeat: Heartbeat
+) -> None:
+    heartbeat(1, 1, 0, "refused: version 2: parity: 1 of 2 golden rows come out wrong [registry]")
+
+    with pytest.raises(StateError, match=r"refuses it: here/1 serves version 1 .*golden rows"):
+        deployments.await_live(warehouse, releases[1], timedelta(seconds=60))
+
+
+def test_what_was_refused_before_says_nothing_about_this_release(
+    warehouse: Warehouse, releases: tuple[Release, ...], heartbeat: Heartbeat
+) -> None:
+    heartbeat(1, 1, 0, "refused: version 3: parity [registry]")
+
+    with pytest.raises(TransientError):
         deployments.await_live(warehouse, releases[1], timedelta(seconds=0.3))

@@ -1,0 +1,1 @@
+SELECT pg_advisory_xact_lock(hashtext('sluice.canary'), %(canary_id)s::integer)

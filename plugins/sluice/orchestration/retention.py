@@ -1,0 +1,75 @@
+"""The retention DAG: removes what no deployment could need any more."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import DAG, Param
+
+from sluice.orchestration import alerts, clients, specs
+from sluice.orchestration.steps import cron, reason, step
+from sluice.settings import settings
+
+if TYPE_CHECKING:
+    from sluice.release.retention import Archive
+
+DOC = """
+Removes old model versions with their runs, bentos, images and copies, and old snapshots, daily.
+
+Each spec's `retention` says how much stays. What never goes: what an alias names, what the last deployments moved
+from or to, what was decided about or registered lately, and the snapshots all these were trained on.
+The ledgers keep their rows for ever: a prediction still leads back to its source file after its model is gone.
+
+With **Only look**, nothing is touched and the log says what would go.
+"""
+
+log = logging.getLogger(__name__)
+
+
+def retention_dag() -> DAG:
+    """The daily removal, one mapped task per use case."""
+    callbacks = alerts.platform_alerts()
+    params = {
+        "only_look": Param(False, type="boolean", title="Only look", description="Say what would go; touch nothing."),
+        "reason": reason("Why this was started by hand."),
+    }
+    with DAG(
+        dag_id="sluice_retention",
+        dag_display_name="Sluice: retention",
+        description="Removes what no deployment could need any more.",
+        doc_md=DOC,
+        schedule=cron("30 4 * * *"),
+        catchup=False,
+        max_active_runs=1,
+        dagrun_timeout=timedelta(hours=2),
+        tags=["sluice"],
+        default_args={"owner": "sluice", "retries": 1, "on_failure_callback": callbacks.task},
+        on_failure_callback=callbacks.run,
+        params=params,
+    ) as dag:
+        mapped: Any = step(clear, minutes=30, map_index_template="{{ task.op_kwargs['name'] }}")
+        mapped.expand(name=[use_case.name for use_case in specs.use_cases()])
+    return dag
+
+
+def clear(name: str, *, params: dict[str, Any]) -> str:
+    """Remove what a use case's policy lets go of, and say what that is."""
+    policy, now = specs.use_case(name).retention, datetime.now(UTC)
+    past = archive()
+    removal = past.plan(name, policy, now) if params["only_look"] else past.clear(name, policy, now)
+    said = "would go" if params["only_look"] else "are gone"
+    log.info("%s", f"{said}: {removal}" if removal else f"{name}: nothing is old enough to go")
+    return str(removal)
+
+
+def archive() -> Archive:
+    """Where the past lies, by the settings."""
+    from sluice.release import image
+    from sluice.release.retention import Archive
+
+    engine, home = settings().container_engine, settings().bento_store
+    remove = (lambda *_: None) if engine == "none" else partial(image.remove, engine, home)
+    return Archive(clients.warehouse(), clients.tracking(), clients.store(), home, remove)
