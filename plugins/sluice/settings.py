@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import AliasChoices, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -36,6 +37,8 @@ class Settings(BaseSettings):
     """Root of the object store, as a URL; not percent-encoded, because fsspec takes a path as it stands."""
     bento_store: Path = REPOSITORY / "var" / "bentoml"
     """BENTOML_HOME of the builds."""
+    container_engine: Literal["docker", "podman", "buildah", "buildctl", "none"] = "none"
+    """What builds a release's image; with none a release is a bento alone, and the decision says so."""
     search_workers: int = Field(default=min(4, os.cpu_count() or 1), ge=1, le=32)
     """How many processes a search is done by, with one thread each."""
     alerts_from: str = "sluice@localhost"

@@ -150,12 +150,13 @@ def decide(subject: Subject, evidence: tuple[Evidence, ...], approval: Approval 
         return Decision(code="undecided:stale_evidence", message=message)
     blessings: tuple[Blessing, ...] = ("good_enough", "servable")
     for blessing in blessings:
-        if not any(e.blessing == blessing and e.checks for e in own):
+        about = [c for e in own if e.blessing == blessing for c in e.checks]
+        if not about:
             message = f"there is no evidence that version {subject.version} is {blessing.replace('_', ' ')}"
             return Decision(code=f"undecided:no_evidence.{blessing}", message=message)
-    unknown = [c for c in checks if c.verdict != "pass"]
-    if unknown:
-        return Decision(code=f"undecided:{unknown[0].code}", message="; ".join(c.message for c in unknown))
+        # What could not be told of the first blessing is why there is nothing about the second.
+        if unknown := [c for c in about if c.verdict != "pass"]:
+            return Decision(code=f"undecided:{unknown[0].code}", message="; ".join(c.message for c in unknown))
     message = "; ".join((f"all {len(checks)} checks passed", *(note for e in own for note in e.notes)))
     return Decision(code="promote" if approval == "automatic" else "needs_approval", message=message)
 

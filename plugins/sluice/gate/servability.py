@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import httpx
@@ -43,22 +44,29 @@ def judge(
         stop: Ends it; called once, after everything else.
     """
     if started.ready_seconds is None:
-        message = (
-            f"the release never became ready, for which it has {policy.ready_seconds:g} s; the notes hold its log's end"
-        )
+        message = f"the release never became ready, for which it has {policy.ready_seconds:g} s: {started.how}"
         checks: tuple[Check, ...] = (Check(code="ready", verdict="fail", message=message),)
     else:
         ready = bounded("ready", started.ready_seconds, "seconds until ready", maximum=policy.ready_seconds)
         with httpx.Client(base_url=started.url, timeout=30, trust_env=False) as client:
             checks = (
                 ready,
-                _parity(client, subject, contract, golden),
-                refuses(client, PREDICT, contract),
-                _latency(client, contract, policy),
+                _asked("golden_parity", partial(_parity, client, subject, contract, golden)),
+                _asked("bad_input", partial(refuses, client, PREDICT, contract)),
+                _asked("latency_p99", partial(_latency, client, contract, policy)),
             )
         checks += (stops(policy, started, PREDICT, contract, stop), *_isolated(policy, started))
     checks += (_imaged(policy, image),)
     return Evidence(subject=subject, blessing="servable", checks=checks, notes=(started.how,))
+
+
+def _asked(code: str, ask: Callable[[], Check]) -> Check:
+    """What comes of asking; a release that hangs up on a caller is not servable."""
+    try:
+        return ask()
+    except httpx.HTTPError as error:
+        message = f"the release hangs up or does not answer: {type(error).__name__}: {error}"
+        return Check(code=code, verdict="fail", message=message)
 
 
 def _isolated(policy: Servable, started: Started) -> tuple[Check, ...]:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from sluice.domain.errors import BundleError
-from sluice.domain.evidence import Subject
+from sluice.domain.errors import BundleError, SluiceError
+from sluice.domain.evidence import Blessing, Check, Evidence, Subject
 from sluice.domain.release import Release
 from sluice.orchestration import clients, specs
 from sluice.orchestration.bundles import downloaded
@@ -31,7 +31,7 @@ def judge_quality(name: str, subject: dict[str, Any], *, run_id: str) -> bool:
     use_case = specs.use_case(name)
     warehouse = clients.warehouse()
     decision.discard_evidence(warehouse, name, run_id, "good_enough", "servable")
-    with candidate(about) as judged, champion(about) as rival:
+    with _telling(run_id, about, "good_enough"), candidate(about) as judged, champion(about) as rival:
         evidence = quality.judge(use_case, about, judged, rival, rows.read(warehouse, use_case))
     decision.store_evidence(warehouse, run_id, evidence)
     clients.tracking().measure(judged.contract.lineage.run_id, {f"gate_{k}": v for k, v in evidence.metrics.items()})
@@ -55,13 +55,13 @@ def build_release(
     decision.discard_evidence(clients.warehouse(), name, run_id, "servable")
     if not good_enough and not params["force"]:
         raise AirflowSkipException("the candidate is not good enough, so there is nothing to build")
-    about = Subject(**subject)
-    with candidate(about) as judged:
-        release = bento.build(settings().service, judged, about.version, settings().bento_store)
-    log.info("built %s at %s", release.bento, release.bento_path)
-    engine = settings().container_engine
-    if engine != "none":
-        release = image.build(engine, release, settings().bento_store)
+    about, home, engine = Subject(**subject), settings().bento_store, settings().container_engine
+    with _telling(run_id, about, "servable"):
+        with candidate(about) as judged:
+            release = bento.build(settings().service, judged, about.version, home)
+        log.info("built %s at %s", release.bento, release.bento_path)
+        if engine != "none":
+            release = image.build(engine, release, home)
     log.info("image: %s", release.image or "none was built: the engine is none")
     return asdict(release)
 
@@ -72,7 +72,8 @@ def judge_servability(name: str, subject: dict[str, Any], release: dict[str, Any
 
     about, built = Subject(**subject), Release(**release)
     budget = specs.use_case(name).gate.servable
-    with candidate(about) as judged, _started(built, budget.ready_seconds) as probe:
+    starting = _started(built, budget.ready_seconds)
+    with _telling(run_id, about, "servable"), candidate(about) as judged, starting as probe:
         evidence = servability.judge(
             budget, about, probe.started, judged.contract, judged.golden, image=built.image, stop=probe.stop
         )
@@ -93,6 +94,20 @@ def _started(release: Release, budget_seconds: float) -> AbstractContextManager[
     if engine == "docker" or engine == "podman":
         return container.started(engine, release, budget_seconds)
     return process.started(release, budget_seconds, f"{engine} built the image and runs none")
+
+
+@contextmanager
+def _telling(run_id: str, subject: Subject, blessing: Blessing) -> Iterator[None]:
+    """What keeps evidence from being gathered is evidence itself: it could not be told, and why."""
+    from sluice.gate import decision
+
+    try:
+        yield
+    except SluiceError as error:
+        check = Check(code=error.code, verdict="unknown", message=str(error))
+        evidence = Evidence(subject=subject, blessing=blessing, checks=(check,))
+        decision.store_evidence(clients.warehouse(), run_id, evidence)
+        raise
 
 
 @contextmanager

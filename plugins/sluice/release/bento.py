@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import json
-import logging
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
 
 from sluice.adapters.bundles import Bundle, runtime_sha256
 from sluice.domain.errors import ReleaseError
-from sluice.domain.release import Release
+from sluice.domain.release import Release, bento_tag
+from sluice.release.command import run
 
 #: What goes into a bento, and into its image when one is built: serving's locked requirements and nothing else.
 BENTOFILE = {
     "service": "tabular.service:Tabular",
     "include": ["tabular/*.py", "tabular/requirements.txt", "tabular/contract.schema.json", "bundle/**"],
     "python": {"requirements_txt": "tabular/requirements.txt", "lock_packages": False},
+    # Of the image alone: its root file system is read-only, and BentoML writes to its home from the start.
+    "envs": [{"name": "BENTOML_HOME", "value": "/tmp/bentoml"}],  # noqa: S108  a tmpfs of the container's own
 }
 BUILD_SECONDS = 300
-
-log = logging.getLogger(__name__)
 
 
 def build(service: Path, bundle: Bundle, version: int, home: Path) -> Release:
@@ -47,7 +46,7 @@ def build(service: Path, bundle: Bundle, version: int, home: Path) -> Release:
             str(service),
             "train again; the new candidate is made for today's",
         )
-    tag = f"{contract.use_case}:v{version}-{bundle.sha256[:12]}"
+    tag = bento_tag(contract.use_case, version, bundle.sha256)
     name, _, label = tag.partition(":")
     path = home / "bentos" / name / label
     if not path.is_dir():
@@ -59,7 +58,7 @@ def build(service: Path, bundle: Bundle, version: int, home: Path) -> Release:
             shutil.copytree(bundle.folder, context / "bundle")
             (context / "bundle" / "release.json").write_text(json.dumps({"version": version, "bento": tag}))
             (context / "bentofile.yaml").write_text(yaml.safe_dump(BENTOFILE | {"labels": {"version": str(version)}}))
-            _bentoml(["build", "--name", name, "--version", label, "."], context, aside)
+            bentoml(["build", "--name", name, "--version", label, "."], aside, BUILD_SECONDS, context)
             built = aside / path.relative_to(home)
             if not (built / "bento.yaml").is_file():
                 raise ReleaseError("BentoML built no bento", tag, "see the task's log")
@@ -76,18 +75,25 @@ def build(service: Path, bundle: Bundle, version: int, home: Path) -> Release:
     )
 
 
-def _bentoml(arguments: list[str], context: Path, home: Path) -> None:
-    # A process of its own: BentoML reads its home once, at import, for the whole process.
-    environment = os.environ | {"BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "true"}
+def bentoml(arguments: Sequence[str], home: Path, seconds: float, folder: Path | None = None) -> str:
+    """Run a command of BentoML, in a process of its own: it reads its home once, at import, for the whole process.
+
+    Args:
+        arguments: Begin with the command's name.
+        home: Its `BENTOML_HOME`.
+        seconds: After which it is ended.
+        folder: Where it runs; here if absent.
+
+    Raises:
+        ReleaseError: It fails; holds its last words.
+    """
     home.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "bentoml", *arguments]
-    try:
-        done = subprocess.run(  # noqa: S603  every argument is ours
-            command, cwd=context, env=environment, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False
-        )
-    except subprocess.TimeoutExpired as error:
-        raise ReleaseError(f"`bentoml build` took over {BUILD_SECONDS} s", action="see the task's log") from error
-    if done.returncode != 0:
-        log.error("%s", done.stderr)
-        [*_, last] = (done.stderr.strip() or done.stdout.strip() or "without a word").splitlines()
-        raise ReleaseError(f"`bentoml build` failed: {last}", action="mend the serving code or its requirements")
+    return run(
+        [sys.executable, "-m", "bentoml", *arguments],
+        seconds,
+        folder=folder,
+        environment={"BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "true", "PYTHONWARNINGS": "ignore"},
+        name=f"bentoml {arguments[0]}",
+        # What follows are the frames of BentoML around the builder whose words came before.
+        trailer="ERROR: \nEncountered exception while",
+    )

@@ -4,60 +4,52 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
-import httpx
-
-from sluice.domain.release import Release, Started
-
-STOP_SECONDS = 15
-
+from sluice.domain.release import Release, Started, Stopped
+from sluice.release.probe import Probe, free_port, wait
 
 #: How often a release is started whose port was taken between its choice and its use.
 STARTS = 3
+#: How long one that nobody asked to stop may take for it.
+STOP_SECONDS = 15
 
 
 @contextmanager
-def started(release: Release, budget_seconds: float) -> Iterator[Started]:
+def started(release: Release, budget_seconds: float, reason: str) -> Iterator[Probe]:
     """Start a release from its bento alone (no registry, no database), and stop it at the end.
 
     Args:
         release: What to start.
         budget_seconds: How long it may take until it is ready.
+        reason: Why it runs as a process and not as a container.
     """
     with tempfile.TemporaryDirectory(prefix="sluice-probe-") as home:
         log = Path(home) / "serve.log"
         for start in range(1, STARTS + 1):
-            port, begin = _free_port(), time.monotonic()
+            port, begin = free_port(), time.monotonic()
             process = _launch(release, home, port, log)
-            url = f"http://127.0.0.1:{port}"
             try:
-                ready = _wait(process, url, begin, budget_seconds)
+                url = f"http://127.0.0.1:{port}"
+                ready = wait(url, partial(_runs, process), begin, budget_seconds)
                 said = log.read_text(errors="replace")
                 # Its own port or that of BentoML's supervisor: any connection of this machine may have taken it.
                 if ready is None and start < STARTS and process.poll() is not None and "ddress already in use" in said:
                     continue
-                how = "started as a process; no image was built"
+                how = f"started as a process: {reason}"
                 if ready is None:
                     how += f"; its log ends: {said[-1000:]}"
-                yield Started(url=url, ready_seconds=ready, how=how)
+                yield Probe(Started(url=url, ready_seconds=ready, how=how), stop=partial(_stop, process))
                 return
             finally:
-                _stop(process)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+                _stop(process, STOP_SECONDS)
 
 
 def _launch(release: Release, home: str, port: int, log: Path) -> subprocess.Popen[bytes]:
@@ -84,23 +76,20 @@ def _environment(release: Release, home: str) -> dict[str, str]:
     }
 
 
-def _wait(process: subprocess.Popen[bytes], url: str, begin: float, budget: float) -> float | None:
-    while (elapsed := time.monotonic() - begin) < budget and process.poll() is None:
-        try:
-            if httpx.get(f"{url}/readyz", timeout=2).status_code == 200:
-                return elapsed
-        except httpx.TransportError:
-            pass  # not listening yet
-        time.sleep(0.1)
-    return None
+def _runs(process: subprocess.Popen[bytes]) -> bool:
+    return process.poll() is None
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
+def _stop(process: subprocess.Popen[bytes], patience: float) -> Stopped:
+    begin, seconds = time.monotonic(), None
+    if _runs(process):
         process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(STOP_SECONDS)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(patience)
+        seconds = time.monotonic() - begin
     # Whatever of the group is left, its workers too.
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    code = process.wait()
+    # As a shell and a container engine tell the end by a signal.
+    return Stopped(seconds=seconds, exit_code=code if code >= 0 else 128 - code)
