@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import pandas as pd
 from onnx import TensorProto, helper, numpy_helper
 
 from tabular.runtime import runtime_sha256
@@ -34,6 +35,9 @@ class Recipe:
         claims: First output of the first golden row, where it should not be what the graph gives.
         nullable: Names of the inputs that may be missing.
         labels: Value -> title of the classes, from cheap to dear; none for a rent in USD.
+        blind_above: Of a larger income the graph predicts NaN.
+        broken_above: At a larger income the graph fails.
+        toil: Matrix products, of about a millisecond each, that every request costs for nothing.
     """
 
     base: float = 100.0
@@ -54,6 +58,9 @@ class Recipe:
     prediction_set: dict[str, Any] | None = None
     nullable: tuple[str, ...] = ("rooms",)
     labels: dict[str, str] = field(default_factory=dict)
+    blind_above: float | None = None
+    broken_above: float | None = None
+    toil: int = 0
 
     def with_limits(self, **limits: Any) -> Recipe:
         """The same with other limits."""
@@ -64,6 +71,26 @@ SET = {"level": 0.9, "threshold": 0.2, "coverage": 0.92, "mean_size": 1.4}
 BINARY = Recipe(interval=None, prediction_set=SET, labels={"N": "Cheap", "Y": "Dear"})
 MULTICLASS = replace(BINARY, labels={"low": "Cheap", "middle": "Fair", "high": "Dear"})
 LOGARITHMIC = Recipe(interval={"level": 0.8, "scale": "log", "half_width": 0.5, "maximum": 200.0, "coverage": 0.81})
+
+
+def shifted(recipe: Recipe, by: float) -> Recipe:
+    """The same with every prediction moved."""
+    return replace(recipe, base=recipe.base + by)
+
+
+def blind(recipe: Recipe, above: float = 15.0) -> Recipe:
+    """The same with NaN for large incomes; the golden rows have none."""
+    return replace(recipe, blind_above=above)
+
+
+def broken(recipe: Recipe, above: float = 15.0) -> Recipe:
+    """The same with a graph that fails at large incomes; the golden rows have none."""
+    return replace(recipe, broken_above=above)
+
+
+def slow(recipe: Recipe, toil: int = 100) -> Recipe:
+    """The same with a graph that burns time at every request."""
+    return replace(recipe, toil=toil)
 
 
 def predict(instance: dict[str, Any], base: float) -> float:
@@ -92,11 +119,12 @@ def outputs(instance: dict[str, Any], recipe: Recipe) -> list[float]:
     return [predict(instance, recipe.base)]
 
 
-def graph(base: float, classes: int = 0) -> bytes:
+def graph(recipe: Recipe) -> bytes:
     """base + 2 income + 5 rooms + 3 furnished + what the place is worth; or which class that makes probable."""
+    classes = len(recipe.labels)
     inputs = [helper.make_tensor_value_info(name, TensorProto.DOUBLE, ["rows", 1]) for name in DOUBLES]
     inputs.append(helper.make_tensor_value_info("place", TensorProto.STRING, ["rows", 1]))
-    constants = {"base": base, "two": 2.0, "five": 5.0, "three": 3.0}
+    constants = {"base": recipe.base, "two": 2.0, "five": 5.0, "three": 3.0}
     values = numpy_helper.from_array(np.array(list(PLACES.values())), "values")
     default = numpy_helper.from_array(np.array([0.0]), "default")
     place = helper.make_node(
@@ -115,19 +143,24 @@ def graph(base: float, classes: int = 0) -> bytes:
         helper.make_node("Mul", ["counted", "five"], ["roomy"]),
         helper.make_node("Mul", ["furnished", "three"], ["cosy"]),
         place,
-        helper.make_node("Sum", ["base", "earned", "roomy", "cosy", "placed"], ["rent" if classes else "prediction"]),
+        helper.make_node("Sum", ["base", "earned", "roomy", "cosy", "placed"], ["rent"]),
     ]
     initial = [numpy_helper.from_array(np.array(float(value)), name) for name, value in constants.items()]
+    told, faults, known = _faults(recipe)
+    nodes += faults
+    initial += known
     if classes:
         initial += [
             numpy_helper.from_array(np.array(EVEN), "even"),
             numpy_helper.from_array(np.array([slopes(classes)]) / STEP, "slopes"),
         ]
         nodes += [
-            helper.make_node("Sub", ["rent", "even"], ["beyond"]),
+            helper.make_node("Sub", [told, "even"], ["beyond"]),
             helper.make_node("Mul", ["beyond", "slopes"], ["logits"]),
             helper.make_node("Softmax", ["logits"], ["prediction"], axis=1),
         ]
+    else:
+        nodes.append(helper.make_node("Identity", [told], ["prediction"]))
     model = helper.make_model(
         helper.make_graph(
             nodes,
@@ -142,6 +175,40 @@ def graph(base: float, classes: int = 0) -> bytes:
     onnx.checker.check_model(model)
     content: bytes = model.SerializeToString()
     return content
+
+
+def _faults(recipe: Recipe) -> tuple[str, list[Any], list[Any]]:
+    """What the rent is called after all faults, the nodes that make them, and their constants."""
+    told, nodes, initial = "rent", [], []
+
+    def known(name: str, value: Any) -> str:
+        initial.append(numpy_helper.from_array(np.array(value), name))
+        return name
+
+    def node(kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
+        nodes.append(helper.make_node(kind, inputs, [output], **attributes))
+        return output
+
+    if recipe.blind_above is not None:
+        dazzled = node("Greater", ["income", known("dazzling", recipe.blind_above)], "dazzled")
+        told = node("Where", [dazzled, known("nan", math.nan), told], "seen")
+    if recipe.broken_above is not None:
+        heavy = node("Greater", ["income", known("bearable", recipe.broken_above)], "heavy")
+        beyond = node("Cast", [heavy], "index", to=TensorProto.INT64)
+        # There is one element, so that the second is out of bounds.
+        told = node("Add", [told, node("Gather", [known("only", [0.0]), beyond], "lifted")], "carried")
+    if recipe.toil:
+        nothing = node("Mul", [node("ReduceSum", ["income"], "sum"), known("zero", 0.0)], "nothing")
+        # It depends on the request, or it would be computed once, while the graph is loaded.
+        product = node("Expand", [nothing, known("sides", [_SIDE, _SIDE])], "product")
+        for number in range(recipe.toil):
+            product = node("MatMul", [product, product], f"product_{number}")
+        told = node("Add", [told, node("ReduceSum", [product], "toiled")], "rested")
+    return told, nodes, initial
+
+
+#: Of the matrices that slow graphs multiply.
+_SIDE = 300
 
 
 def contract(recipe: Recipe) -> dict[str, Any]:
@@ -194,12 +261,25 @@ def write(folder: Path, recipe: Recipe | None = None) -> Path:
     predictions = [outputs(instance, recipe) for instance in instances]
     if recipe.claims is not None:
         predictions[0][0] = recipe.claims
-    (folder / "model.onnx").write_bytes(graph(recipe.base, len(recipe.labels)))
+    (folder / "model.onnx").write_bytes(graph(recipe))
     (folder / "contract.json").write_text(json.dumps(contract(recipe)))
     (folder / "golden.json").write_text(json.dumps({"instances": instances, "predictions": predictions}))
-    (folder / "reference.parquet").write_bytes(b"serving does not look inside")
+    flats().to_parquet(folder / "reference.parquet", index=False)
     seal(folder)
     return folder
+
+
+def flats(count: int = 200) -> pd.DataFrame:
+    """What the model learned from: flats of every kind."""
+    numbers = np.arange(count)
+    return pd.DataFrame(
+        {
+            "income": 20 * numbers / count,
+            "rooms": 1.0 + numbers * 7 % 8,
+            "furnished": numbers % 2 == 0,
+            "place": np.array(list(PLACES), dtype=object)[numbers // 2 % len(PLACES)],
+        }
+    )
 
 
 def seal(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import signal
 import socket
@@ -140,6 +141,8 @@ class Mlflow:
     """A real MLflow server, spoken to as any client may."""
 
     url: str
+    artifacts: Path
+    """Where it keeps the artifacts."""
 
     def publish(self, bundle: Path) -> int:
         """Store a bundle as the next version of the model, the way the training run does."""
@@ -149,20 +152,46 @@ class Mlflow:
             for name in FILES:
                 path = f"/mlflow-artifacts/artifacts/0/{run['run_id']}/artifacts/bundle/{name}"
                 client.put(path, content=(bundle / name).read_bytes()).raise_for_status()
-            source = {"name": USE_CASE, "source": f"runs:/{run['run_id']}/bundle", "run_id": run["run_id"]}
+            sha256 = hashlib.sha256((bundle / "manifest.json").read_bytes()).hexdigest()
+            source = {
+                "name": USE_CASE,
+                "source": f"runs:/{run['run_id']}/bundle",
+                "run_id": run["run_id"],
+                "tags": [{"key": "bundle_sha256", "value": sha256}],
+            }
             answer = client.post("/mlflow/model-versions/create", json=source).raise_for_status()
         return int(answer.json()["model_version"]["version"])
 
     def promote(self, version: int) -> None:
-        """Move the alias."""
-        alias = {"name": USE_CASE, "alias": "champion", "version": str(version)}
-        httpx.post(f"{self.url}/api/2.0/mlflow/registered-models/alias", json=alias).raise_for_status()
+        """Make a version the champion."""
+        self._point("champion", version)
 
     def demote(self) -> None:
-        """Take the alias away."""
-        alias = {"name": USE_CASE, "alias": "champion"}
+        """Let there be no champion."""
+        self._unpoint("champion")
+
+    def challenge(self, version: int, share: str | None) -> None:
+        """Make a version the challenger, with this tag for its share."""
+        if share is not None:
+            self.share(version, share)
+        self._point("challenger", version)
+
+    def share(self, version: int, share: str) -> None:
+        """Say how much of the traffic a challenger gets."""
+        tag = {"name": USE_CASE, "version": str(version), "key": "share", "value": share}
+        httpx.post(f"{self.url}/api/2.0/mlflow/model-versions/set-tag", json=tag).raise_for_status()
+
+    def withdraw(self) -> None:
+        """Let there be no challenger."""
+        self._unpoint("challenger")
+
+    def _point(self, alias: str, version: int) -> None:
+        given = {"name": USE_CASE, "alias": alias, "version": str(version)}
+        httpx.post(f"{self.url}/api/2.0/mlflow/registered-models/alias", json=given).raise_for_status()
+
+    def _unpoint(self, alias: str) -> None:
         address = f"{self.url}/api/2.0/mlflow/registered-models/alias"
-        httpx.request("DELETE", address, json=alias).raise_for_status()
+        httpx.request("DELETE", address, json={"name": USE_CASE, "alias": alias}).raise_for_status()
 
 
 @contextlib.contextmanager
@@ -180,7 +209,7 @@ def mlflow(folder: Path) -> Iterator[Mlflow]:
     environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
-    server = Mlflow(f"http://127.0.0.1:{port}")
+    server = Mlflow(f"http://127.0.0.1:{port}", folder / "artifacts")
 
     def answers() -> bool:
         assert process.poll() is None, (folder / "log").read_text()

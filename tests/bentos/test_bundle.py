@@ -150,7 +150,7 @@ def test_the_positive_class_is_the_last(tmp_path: Path) -> None:
 
 def constant(*row: float) -> bytes:
     """A graph that answers every row alike, whatever the contract says of it."""
-    graph = onnx.load_from_string(bundles.graph(0.0, classes=len(row)))
+    graph = onnx.load_from_string(bundles.graph(Recipe(labels={str(index): "" for index in range(len(row))})))
     del graph.graph.node[-1]
     zeros = helper.make_node("Mul", ["logits", "nothing"], ["flat"])
     graph.graph.node.extend([zeros, helper.make_node("Add", ["flat", "row"], ["prediction"])])
@@ -200,7 +200,7 @@ def test_a_golden_row_is_compared_in_every_output(tmp_path: Path) -> None:
 
 def test_a_number_that_is_none_is_refused(tmp_path: Path) -> None:
     folder = bundles.write(tmp_path)
-    (folder / "model.onnx").write_bytes(bundles.graph(float("nan")))
+    (folder / "model.onnx").write_bytes(bundles.graph(Recipe(base=float("nan"))))
     bundles.seal(folder)
     with pytest.raises(BundleError, match="golden row 0 by nan, which is not a finite number"):
         load(folder)

@@ -9,8 +9,8 @@ import pytest
 from psycopg2.extensions import connection as Connection
 
 from sluice.adapters.warehouse import Warehouse
-from tabular.follow import Standing
 from tabular.heartbeat import Heartbeat
+from tabular.standing import Standing
 
 QUERY = "SELECT reason FROM serving.replicas WHERE use_case = %(use_case)s"
 

@@ -13,10 +13,11 @@ import psycopg2
 import pytest
 
 from sluice.adapters.warehouse import Warehouse
-from tabular.follow import Standing
+from tabular.entries import Entry
 from tabular.heartbeat import Heartbeat
-from tabular.log import Entry, Log
+from tabular.log import Log
 from tabular.outputs import Answer
+from tabular.standing import Standing
 from tests.bentos.servers import eventually
 
 MakeLog = Callable[..., Log]

@@ -69,6 +69,7 @@ def test_the_object_store_stands_in_for_a_registry_that_is_away(service: Service
     card = service.card()
     assert (card["version"], card["source"]) == (7, "object_store")
     assert card["reason"].startswith("unreachable: the registry does not answer")
+    assert card["challenger"] is None
     assert service.predict(EXAMPLE).json()["model_version"] == 7
 
 

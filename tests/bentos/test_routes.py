@@ -18,10 +18,10 @@ from prometheus_client import CollectorRegistry
 from tabular import bundle
 from tabular.bundle import Bundle
 from tabular.desk import Desk
-from tabular.follow import Release, Standing
-from tabular.log import Entry
+from tabular.entries import Record
 from tabular.metrics import Metrics
 from tabular.routes import Routes
+from tabular.standing import Release, Standing
 from tests.bentos import bundles
 from tests.bentos.bundles import EXAMPLE, USE_CASE, Recipe
 
@@ -36,7 +36,7 @@ def standing(loaded: Bundle) -> Standing:
 
 
 def ask(
-    now: Standing, path: str = "/api/v1/predict", note: Callable[[Entry], None] = lambda _: None
+    now: Standing, path: str = "/api/v1/predict", note: Callable[[Record], None] = lambda _: None
 ) -> tuple[httpx.Response, CollectorRegistry]:
     """One request to the application, in this process."""
     series = CollectorRegistry()
@@ -73,7 +73,7 @@ def test_the_card_is_there_before_a_release_is(path: str, status: int) -> None:
 
 
 def test_a_failure_inside_is_told_without_its_details(loaded: Bundle) -> None:
-    def fail(_: Entry) -> None:
+    def fail(_: Record) -> None:
         raise RuntimeError("password: secret")
 
     answer, series = ask(standing(loaded), note=fail)
@@ -86,7 +86,7 @@ def test_a_failure_inside_is_told_without_its_details(loaded: Bundle) -> None:
 @pytest.mark.parametrize("recipe", [Recipe(), bundles.BINARY], ids=["number", "classes"])
 def test_a_prediction_that_is_none_is_never_sent(tmp_path: Path, recipe: Recipe) -> None:
     loaded = bundle.load(bundles.write(tmp_path, recipe), USE_CASE, recipe.runtime_sha256)
-    blind = replace(loaded, session=ort.InferenceSession(bundles.graph(math.nan, len(loaded.contract.output.labels))))
+    blind = replace(loaded, session=ort.InferenceSession(bundles.graph(replace(recipe, base=math.nan))))
     answer, _ = ask(standing(blind))
     assert (answer.status_code, answer.json()["type"]) == (422, "urn:sluice:problem:no-prediction")
     assert [fault["path"] for fault in answer.json()["errors"]] == ["instances[0]"]

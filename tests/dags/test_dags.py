@@ -4,10 +4,12 @@ import json
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import DAG
 from airflow.sdk.definitions.mappedoperator import MappedOperator
 from airflow.sdk.exceptions import ParamValidationError
@@ -28,8 +30,9 @@ HEAVY = {
 }  # fmt: skip
 PARSE_SECONDS = 3.0
 VERBS = {
-    "begin", "build", "check", "choose", "clear", "conclude", "confirm", "decide", "deploy", "judge", "land", "open",
-    "pick", "recognise", "register", "roll", "search", "take", "watch",
+    "ask", "begin", "build", "check", "choose", "clear", "compose", "conclude", "confirm", "decide", "deploy",
+    "judge", "land", "open", "pick", "recognise", "record", "register", "report", "roll", "search", "take",
+    "watch",
 }  # fmt: skip
 
 #: Parses one file as the DAG processor does, and tells what it cost and what it loaded.
@@ -128,6 +131,30 @@ def test_going_back_needs_a_reason(stages: dict[str, DAG], use_cases: tuple[UseC
             with pytest.raises(ParamValidationError):
                 given.resolve(unsaid)
         assert given.resolve("wrong prices") == "wrong prices"
+
+
+def test_a_promotion_asks_only_where_the_spec_says_so_and_in_good_time(housing: UseCase) -> None:
+    gate = housing.gate.model_copy(update={"approval": "required", "approval_hours": 48.0})
+    asking, automatic = promote_dag(housing.model_copy(update={"gate": gate})), promote_dag(housing)
+
+    question = asking.get_task("ask_approval")
+    assert isinstance(question, HITLOperator)
+    assert question.response_timeout == timedelta(hours=48)
+    assert question.defaults == ["Reject"], "no answer is a no"
+    assert set(question.params) == {"reason"}
+    assert asking.dagrun_timeout is not None
+    assert asking.dagrun_timeout > question.response_timeout
+    assert not {task.task_id for task in automatic.tasks} & {"ask_approval", "record_ruling", "report_ruling"}
+
+
+def test_nothing_is_deployed_before_what_was_decided_and_said_is_in_the_ledger(housing: UseCase) -> None:
+    gate = housing.gate.model_copy(update={"approval": "required"})
+    for dag, last in ((promote_dag(housing.model_copy(update={"gate": gate})), "record_ruling"),
+                      (promote_dag(housing), "decide_promotion")):  # fmt: skip
+        for task_id in ("begin_canary", "deploy"):
+            task = dag.get_task(task_id)
+            assert last in {each.task_id for each in task.get_flat_relatives(upstream=True)}
+            assert task.trigger_rule == "none_failed", "it runs after a question that needed no answer"
 
 
 def test_schedules_are_those_of_the_spec(stages: dict[str, DAG], use_cases: tuple[UseCase, ...]) -> None:

@@ -37,6 +37,19 @@ def test_the_first_candidate_is_promoted_on_the_thresholds_of_the_spec(
     assert live.champion("housing") == first["version"]
 
 
+@pytest.mark.container
+def test_the_image_of_the_first_release_was_run_and_keeps_to_its_budget(
+    first: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    checks = {check["code"]: check for part in first["evidence"] for check in part["checks"]}
+
+    with capsys.disabled():
+        print(f"\nhousing's image: {checks['image_size']['value']:.0f} MB, ready in {checks['ready']['value']:.1f} s")
+    assert checks["image_size"]["value"] <= 460
+    assert checks["ready"]["value"] <= 6
+    assert {checks[code]["verdict"] for code in ("image", "non_root", "read_only", "stops")} == {"pass"}
+
+
 def test_the_number_shown_is_the_one_in_mlflow(live: LiveStack, first: dict[str, Any]) -> None:
     shown = next(part["metrics"]["r2"] for part in first["evidence"] if part["blessing"] == "good_enough")
     version = live.tracking.version("housing", first["version"])

@@ -48,6 +48,7 @@ def houses(
         # One that is away is found to be away at once.
         setting("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
         setting("SLUICE_OBJECT_STORE", (tmp_path / "store").as_uri())
+        setting("SLUICE_CONTAINER_ENGINE", "none")
         setting("SLUICE_BENTO_STORE", str(tmp_path / "bentoml"))
         use_case = UseCase.model_validate(document, strict=False)
         house = House(document, use_case, tmp_path, warehouse, Tracking(registry.url), registry.artifacts, setting)

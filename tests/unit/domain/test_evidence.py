@@ -5,7 +5,7 @@ import math
 import pytest
 from pydantic import ValidationError
 
-from sluice.domain.evidence import Check, Evidence, Subject, bounded, decide
+from sluice.domain.evidence import Check, Decision, Evidence, Ruling, Subject, bounded, decide, rule
 
 SUBJECT = Subject(use_case="housing", version=2, bundle_sha256="b2", champion_version=1, champion_bundle_sha256="b1")
 PASS = Check(code="threshold.r2", verdict="pass", message="good", value=0.9)
@@ -19,6 +19,17 @@ def evidence(blessing: str, *checks: Check, **about: object) -> Evidence:
 
 GOOD = evidence("good_enough", PASS)
 SERVABLE = evidence("servable", PASS)
+WORSE = evidence("good_enough", PASS, FAIL)
+ASKS = Decision(code="needs_approval", message="all passed")
+
+
+def said(action: str) -> Ruling:
+    return Ruling(action=action, actor="ann", reason="for the fair")
+
+
+def ruled(action: str, *gathered: Evidence) -> Decision:
+    """What a person's word makes of what the gate decides on this evidence, where it has to be approved."""
+    return rule(SUBJECT, gathered, decide(SUBJECT, gathered, "required"), said(action))
 
 
 def test_two_blessings_promote() -> None:
@@ -89,3 +100,69 @@ def test_a_promotion_says_what_the_evidence_lacked() -> None:
     noted = GOOD.model_copy(update={"notes": ("held-out rows are few",)})
 
     assert decide(SUBJECT, (noted, SERVABLE)).message == "all 2 checks passed; held-out rows are few"
+
+
+def test_what_passes_waits_for_a_person_where_the_policy_says_so() -> None:
+    assert decide(SUBJECT, (GOOD, SERVABLE), "required").code == "needs_approval"
+    assert decide(SUBJECT, (WORSE, SERVABLE), "required").code == "reject:change.rmse"
+    assert decide(SUBJECT, (GOOD,), "required").code == "undecided:no_evidence.servable"
+
+
+@pytest.mark.parametrize(
+    ("action", "code", "words"),
+    [
+        ("approve", "promote", "approved: for the fair"),
+        ("refuse", "reject:approval", "refused: for the fair"),
+        ("lapse", "reject:approval_timeout", "not approved: for the fair"),
+    ],
+)
+def test_who_is_asked_decides_on_what_passed(action: str, code: str, words: str) -> None:
+    assert ruled(action, GOOD, SERVABLE) == Decision(code=code, message=words, actor="ann")
+
+
+@pytest.mark.parametrize("action", ["approve", "refuse", "lapse"])
+def test_an_answer_to_what_was_not_asked_changes_nothing(action: str) -> None:
+    decision = ruled(action, WORSE, SERVABLE)
+
+    assert decision.code == "reject:change.rmse"
+    assert "nothing was to be approved" in decision.message
+
+
+def test_an_approval_needs_the_evidence_that_passed() -> None:
+    decision = rule(SUBJECT, (WORSE, SERVABLE), ASKS, said("approve"))
+
+    assert (decision.code, decision.actor) == ("reject:change.rmse", "ann")
+    assert decision.message == "it cannot be approved: worse"
+
+
+def test_force_sets_aside_what_is_not_good_enough_and_names_it() -> None:
+    decision = ruled("force", WORSE, SERVABLE)
+
+    assert decision == Decision(code="promote", message="forced: for the fair; set aside: change.rmse", actor="ann")
+
+
+@pytest.mark.parametrize(
+    ("gathered", "code"),
+    [
+        pytest.param((WORSE, evidence("servable", PASS, FAIL)), "reject:change.rmse", id="not servable"),
+        pytest.param((GOOD, evidence("servable", FAIL)), "reject:change.rmse", id="only not servable"),
+        pytest.param((evidence("good_enough", FAIL, UNKNOWN), SERVABLE), "undecided:ready", id="could not be told"),
+        pytest.param((WORSE, evidence("servable", UNKNOWN)), "undecided:ready", id="servable could not be told"),
+        pytest.param((WORSE,), "undecided:no_evidence.servable", id="nothing was started"),
+        pytest.param((), "undecided:no_evidence.good_enough", id="nothing was judged"),
+        pytest.param((WORSE, evidence("servable", PASS, version=3)), "undecided:stale_evidence", id="another version"),
+        pytest.param(
+            (WORSE, evidence("servable", PASS, bundle_sha256="x")), "undecided:stale_evidence", id="altered bundle"
+        ),
+        pytest.param(
+            (evidence("good_enough", FAIL, champion_version=7), SERVABLE),
+            "undecided:stale_evidence",
+            id="another champion",
+        ),
+    ],
+)
+def test_force_overrides_nothing_else_and_says_why(gathered: tuple[Evidence, ...], code: str) -> None:
+    decision = ruled("force", *gathered)
+
+    assert (decision.code, decision.actor) == (code, "ann")
+    assert decision.message.startswith("it cannot be forced: ")

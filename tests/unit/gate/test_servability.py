@@ -28,9 +28,9 @@ from sluice.domain.release import Isolation, Started, Stopped
 from sluice.gate import servability
 from tabular import bundle
 from tabular.desk import Desk
-from tabular.follow import Release, Standing
 from tabular.metrics import Metrics
 from tabular.routes import Routes
+from tabular.standing import Release, Standing
 from tests.bentos import bundles
 from tests.bentos.bundles import BINARY, MULTICLASS, USE_CASE, Recipe
 from tests.bentos.servers import free_port

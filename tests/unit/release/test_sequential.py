@@ -68,6 +68,14 @@ def test_a_large_shift_is_told_within_the_fewest_requests_of_a_step() -> None:
     assert distance(Sample(200, 104.0), Sample(1800, 900.0), alpha=ALPHA / 9, tuned=200) == 0
 
 
+@pytest.mark.parametrize(("sizes", "doubt"), [((200, 1800), 0.19), ((1000, 9000), 0.09)], ids=["few", "many"])
+def test_the_doubt_about_two_means_is_what_the_runbook_says(sizes: tuple[int, int], doubt: float) -> None:
+    # A third of five percent for this charge, of that a third for each of shadow and two steps.
+    apart = distance(*(Sample(size, total) for size, total in zip(sizes, (sizes[0], 0), strict=True)), ALPHA / 9, 200)
+
+    assert 1 - apart == pytest.approx(doubt, abs=0.005)
+
+
 def test_nothing_is_said_of_what_was_not_seen() -> None:
     assert suspicion([]) == suspicion([Tally(0.1, 0, 0)]) == 0
     assert distance(Sample(0, 0.0), Sample(1000, 900.0), alpha=ALPHA, tuned=200) == 0
