@@ -100,6 +100,10 @@ bench: $(STAMP) ## Print the benchmarks' ratios; ingest needs the running stack 
 bench-models: $(STAMP) ## Measure the shipped models on the public data, nested, and write docs/models.md
 	@PYTHONPATH=include:plugins $(RUN) benchmarks/models.py --write docs/models.md $(ARGS)
 
+.PHONY: bench-serving
+bench-serving: $(STAMP) ## Measure serving against FastAPI, MLflow and plain BentoML, and write docs/benchmarks.md (ARGS=--quick)
+	@PYTHONPATH=include:plugins:bentos:. $(RUN) benchmarks/serving.py --write docs/benchmarks.md $(ARGS)
+
 .PHONY: check
 check: $(STAMP) ## Lint, type-check, and check the layers, the SQL and the use cases' specs
 	$(RUN) -m ruff check .

@@ -6,7 +6,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -123,6 +123,58 @@ def test_what_served_is_told_for_every_moment(live: LiveStack, versions: tuple[i
     assert found.decision_id is not None
     assert "nothing served housing" in make(live, "served", "AT=2001-01-01").stderr
     assert "has not come yet" in make(live, "served", "AT=2201-01-01").stderr
+
+
+@pytest.fixture
+def canaried(live: LiveStack, versions: tuple[int, int]) -> Iterator[Callable[[int], None]]:
+    """Lets housing's releases take over little by little in this test; takes how many requests a step needs."""
+    spec = live.use_cases / "housing" / "use_case.yaml"
+    before = spec.read_text(encoding="utf-8")
+
+    def demand(requests: int) -> None:
+        policy = f"serving:\n  canary: {{steps: [0.5], step_minutes: 0.05, min_requests: {requests}}}\n"
+        spec.write_text(before.replace("serving:\n", policy, 1), encoding="utf-8")
+        live.airflow.await_dag("housing_canary")
+
+    yield demand
+    spec.write_text(before, encoding="utf-8")
+
+
+def test_a_canary_takes_over_by_itself(
+    live: LiveStack, versions: tuple[int, int], housing: UseCase, canaried: Callable[[int], None]
+) -> None:
+    champion = live.champion("housing")
+    [other] = set(versions) - {champion}
+    canaried(20)
+
+    with asking(live, housing) as answers:
+        promotion = live.run("housing_promote", version=other, force=True, reason="it shall be tried")
+        assert live.champion("housing") == champion, "only a share is given"
+        canary = live.finish(live.airflow.started_by(promotion, "housing_canary"))
+
+    assert canary.state == "success"
+    assert live.champion("housing") == other
+    assert {status for status, _ in answers} == {200}
+    last, first = moves(live.warehouse, "housing", 2)
+    assert (first.action, first.share, last.action, last.to_version) == ("canary", 0.5, "promote", other)
+
+
+def test_going_back_ends_a_canary(
+    live: LiveStack, versions: tuple[int, int], housing: UseCase, canaried: Callable[[int], None]
+) -> None:
+    champion = live.champion("housing")
+    [other] = set(versions) - {champion}
+    canaried(1_000_000)
+
+    promotion = live.run("housing_promote", version=other, force=True, reason="it shall be tried")
+    canary = live.airflow.started_by(promotion, "housing_canary")
+    done = make(live, "rollback", f"TO={champion}", "REASON=people complain")
+
+    assert done.returncode == 0, done.stderr
+    assert live.finish(canary).state == "success", "who ends a canary need not be told of it"
+    assert live.champion("housing") == champion
+    withdrawals = [move for move in moves(live.warehouse, "housing", 3) if move.action == "withdraw"]
+    assert [(move.actor, move.reason) for move in withdrawals] == [("admin", "people complain")]
 
 
 @contextmanager

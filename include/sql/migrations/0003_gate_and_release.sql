@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS ml.canaries (
     champion_version bigint NOT NULL,
     decision_id bigint NOT NULL UNIQUE REFERENCES ml.decisions (decision_id),
     policy jsonb NOT NULL,
+    yardstick jsonb NOT NULL,
     step integer NOT NULL,
     state text NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'promoted', 'withdrawn')),
     reason text,
@@ -39,6 +40,8 @@ CREATE TABLE IF NOT EXISTS ml.canaries (
     ended_at timestamptz
 );
 COMMENT ON COLUMN ml.canaries.step IS 'index into the shares of the policy; -1 is shadow';
+COMMENT ON COLUMN ml.canaries.yardstick IS
+'what slow is and how predictions are ranked: taken from the champion at the start, then left alone';
 CREATE UNIQUE INDEX IF NOT EXISTS canaries_one_at_a_time ON ml.canaries (use_case) WHERE state = 'running';
 
 CREATE TABLE IF NOT EXISTS ml.canary_looks (

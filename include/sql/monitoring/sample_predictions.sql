@@ -8,6 +8,7 @@ WITH sampled AS (
     WHERE
         use_case = %(use_case)s
         AND model_version = %(version)s
+        AND role <> 'shadow'
         AND predicted_at >= %(window_start)s
         AND predicted_at < %(window_end)s
     ORDER BY hashtextextended(prediction_id::text, 0)

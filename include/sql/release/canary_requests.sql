@@ -40,7 +40,7 @@ answered AS (
         AND made.predicted_at > %(since)s
         AND made.predicted_at <= %(until)s
         AND (made.role, made.model_version) IN (('champion', %(champion)s), ('challenger', %(challenger)s))
-        -- What the champion answered for a challenger that failed says nothing about either's pace.
+        -- What the champion answered for a challenger that failed was the challenger's to answer.
         AND made.request_id NOT IN (
             SELECT noted.request_id FROM noted
             WHERE noted.role = 'challenger'

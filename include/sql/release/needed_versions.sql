@@ -1,10 +1,10 @@
--- The versions that the last deployments moved from or to, and those that were decided about lately.
+-- The versions that the champion last moved from or to, and those that were decided about lately.
 WITH recent AS (
     SELECT
         from_version,
         to_version
     FROM ml.deployments
-    WHERE use_case = %(use_case)s
+    WHERE use_case = %(use_case)s AND share = 1
     ORDER BY deployment_id DESC
     LIMIT %(deployments)s
 )

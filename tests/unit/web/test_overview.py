@@ -118,8 +118,8 @@ def test_the_newest_of_everything_is_shown(warehouse: Warehouse, housing: UseCas
     )
     [decision] = warehouse.rows(decided)
     warehouse.execute(
-        "INSERT INTO ml.canaries (use_case, version, champion_version, decision_id, policy, step)"
-        " VALUES ('housing', 3, 2, %(decision_id)s, '{}', 0)",
+        "INSERT INTO ml.canaries (use_case, version, champion_version, decision_id, policy, yardstick, step)"
+        " VALUES ('housing', 3, 2, %(decision_id)s, '{}', '{}', 0)",
         decision,
     )
     warehouse.execute(
