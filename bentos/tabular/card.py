@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tabular.follow import Standing
+from tabular.standing import Standing
 
 
 def card(use_case: str, runtime_sha256: str, standing: Standing) -> dict[str, Any]:
@@ -21,6 +21,7 @@ def card(use_case: str, runtime_sha256: str, standing: Standing) -> dict[str, An
         "source": standing.source,
         "reason": standing.reason,
         "runtime_sha256": runtime_sha256,
+        "challenger": _challenger(standing),
     }
     if standing.release is None:
         return service
@@ -45,4 +46,18 @@ def card(use_case: str, runtime_sha256: str, standing: Standing) -> dict[str, An
         "bundle_sha256": release.bundle.sha256,
         "loaded_at": release.loaded_at.isoformat(),
         **contract.model_dump(mode="json", include={*fields, "lineage", "libraries", "trained_at"}),
+    }
+
+
+def _challenger(standing: Standing) -> dict[str, Any] | None:
+    """What is tried beside the champion, or why it is not; None where there is none."""
+    if standing.challenger_reason is None:
+        return None
+    release = standing.challenger.release if standing.challenger else None
+    return {
+        "version": release.version if release else None,
+        "share": standing.challenger.share if standing.challenger else None,
+        "reason": standing.challenger_reason,
+        "bundle_sha256": release.bundle.sha256 if release else None,
+        "loaded_at": release.loaded_at.isoformat() if release else None,
     }

@@ -4,6 +4,7 @@
     ├── ConfigurationError      misconfigured    the environment says something impossible
     ├── UnreachableError        unreachable      a source of releases does not answer; it may later
     ├── NoChampionError         no_champion      a source of releases answers and names none
+    ├── ShareError              no_share         the registry does not say how much a challenger shall answer
     ├── BundleError             refused          a bundle is incomplete, altered, or disagrees with itself
     └── RuntimeMismatchError    needs_new_image  a bundle was tested with other serving code than this
 
@@ -38,6 +39,12 @@ class NoChampionError(ServingError):
     """A source of releases answers and names none."""
 
     code = "no_champion"
+
+
+class ShareError(ServingError):
+    """The registry does not say how much a challenger shall answer, or not clearly."""
+
+    code = "no_share"
 
 
 class BundleError(ServingError):

@@ -1,68 +1,35 @@
-"""Follows the champion: finds it, loads it beside the one that serves, swaps one reference."""
+"""Follows the champion and the challenger: finds them, loads them beside what serves, swaps one reference."""
 
 from __future__ import annotations
 
 import logging
 import random
-import tempfile
 import threading
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from pathlib import Path
+from dataclasses import replace
 
-from tabular import bundle as bundles
-from tabular.bundle import Bundle
-from tabular.errors import BundleError, NoChampionError, RuntimeMismatchError, ServingError
-from tabular.sources import Name, Source
+from tabular.errors import NoChampionError, ServingError, UnreachableError
+from tabular.loading import Loader
+from tabular.sources import Pointer, Source
+from tabular.standing import Challenger, Release, Standing
 
 logger = logging.getLogger("bentoml.tabular")
-
-#: A refused version is tried again after this long, in seconds: what refused it may have been the way here.
-RETRY_AFTER = 60.0
-
-
-@dataclass(frozen=True)
-class Release:
-    """A version that answers."""
-
-    version: int
-    source: Name
-    bundle: Bundle
-    loaded_at: datetime
-
-
-@dataclass(frozen=True)
-class Standing:
-    """What serves, and why it is not something else; replaced whole, so that every reader sees one moment.
-
-    Attributes:
-        release: None until a bundle is loaded.
-        reason: `ok`, or a code and words: why the champion itself does not serve, or not from the registry.
-    """
-
-    release: Release | None = None
-    reason: str = "starting"
-
-    @property
-    def source(self) -> Name:
-        """Where the bundle in use came from."""
-        return self.release.source if self.release else "none"
 
 
 class Follower:
     """Keeps a standing up to date, in a thread of its own.
 
     The first source that has a champion it can hand out decides. Once something serves, only the first
-    source is asked: a copy that lags behind must not undo a promotion while the registry is away.
+    source is asked: a copy that lags behind must not undo a promotion while the registry is away. Only the first
+    source is ever asked for the challenger.
 
     Args:
         sources: In the order of trust.
         use_case: The one that this process serves.
         runtime_sha256: Digest of this process's code.
         poll_seconds: Mean time between two looks.
-        on_outcome: Told `swapped`, `refused` or `needs_new_image` whenever a version was tried.
+        on_outcome: Told `swapped`, `taken_over`, `challenger`, `refused` or `needs_new_image` whenever a version was
+            tried.
         on_new_runtime: Told the version when the champion needs other code.
     """
 
@@ -77,12 +44,14 @@ class Follower:
     ) -> None:
         self.standing = Standing()
         self._sources = sources
-        self._use_case = use_case
-        self._runtime = runtime_sha256
         self._poll_seconds = poll_seconds
         self._on_outcome = on_outcome
-        self._on_new_runtime = on_new_runtime
-        self._refused: dict[Name, _Refusal] = {}
+        self._loaders = {
+            source.name: Loader(source, use_case, runtime_sha256, on_outcome, on_new_runtime) for source in sources
+        }
+        self._challengers = Loader(sources[0], use_case, runtime_sha256, on_outcome)
+        #: The challenger's release, used or not: its share may be what is missing.
+        self._rival: Release | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="follow", daemon=True)
 
@@ -98,49 +67,79 @@ class Follower:
     def look(self) -> None:
         """Ask the sources once, and swap if another version should serve."""
         reasons: list[str] = []
+        away = False
         for source in self._sources if self.standing.release is None else self._sources[:1]:
             try:
                 if self._follow(source):
                     break
             except ServingError as error:
                 reasons.append(f"{error} [{source.name}]")
+                away = away or (source is self._sources[0] and isinstance(error, UnreachableError))
         self._explain("; ".join(reasons) or "ok")
+        if self.standing.release and not away:
+            self._challenge(self.standing.release)
 
     def _follow(self, source: Source) -> bool:
         """Whether the source's champion serves now."""
-        version = source.champion()
-        if version is None:
-            self._refused.pop(source.name, None)
+        loader = self._loaders[source.name]
+        pointer = source.champion()
+        if pointer is None:
+            loader.forget()
             raise NoChampionError("there is no champion")
         current = self.standing.release
-        if current and (current.version, current.source) == (version, source.name):
-            self._refused.pop(source.name, None)
+        if current and (current.version, current.source) == (pointer.version, source.name):
+            loader.forget()
             return True
-        past = self._refused.get(source.name)
-        if past and past.version == version and time.monotonic() - past.at < RETRY_AFTER:
-            raise past.why
-        try:
-            self._swap(source, version)
-        except (BundleError, RuntimeMismatchError) as error:
-            named = type(error)(f"version {version}: {error.args[0]}")
-            self._refused[source.name] = _Refusal(version, time.monotonic(), named)
-            self._on_outcome(named.code)
-            if isinstance(error, RuntimeMismatchError):
-                self._on_new_runtime(version)
-            raise named from error
-        self._refused.pop(source.name, None)
+        if (rival := self._rival) and _is(rival, pointer, source):
+            # One reference: nobody sees the release on both sides.
+            self.standing = replace(self.standing, release=rival, challenger=None, challenger_reason=None)
+            self._on_outcome("taken_over")
+        else:
+            self.standing = replace(self.standing, release=loader.load(pointer.version))
+            self._on_outcome("swapped")
+        logger.info("version %d serves (%s)", pointer.version, source.name)
         return True
 
-    def _swap(self, source: Source, version: int) -> None:
-        started = time.monotonic()
-        with tempfile.TemporaryDirectory(prefix="sluice-") as scratch:
-            folder = source.fetch(version, Path(scratch))
-            loaded = bundles.load(folder, self._use_case, self._runtime)
-        release = Release(version, source.name, loaded, datetime.now(UTC))
-        self.standing = replace(self.standing, release=release)
-        self._on_outcome("swapped")
-        seconds = time.monotonic() - started
-        logger.info("version %d serves (%s), loaded in %.2f s", version, source.name, seconds)
+    def _challenge(self, champion: Release) -> None:
+        """Let the challenger be what the first source says now; where it says nothing, what it was."""
+        try:
+            pointer = self._sources[0].challenger()
+            if pointer is None or pointer.version == champion.version:
+                self._challengers.forget()
+                self._rival = None
+                self._oppose(None, None)
+                return
+            if self._rival and self._rival.version != pointer.version:
+                self._rival = None
+            self._try(pointer)
+        except UnreachableError:
+            return
+        # A fault nobody thought of must neither end the following nor be laid to the champion.
+        except Exception as error:
+            self._oppose(self.standing.challenger, f"error: {type(error).__name__}: {error}", error)
+
+    def _try(self, pointer: Pointer) -> None:
+        """Use a challenger, or say why not."""
+        try:
+            share = pointer.share
+            if self._rival is None:
+                told = f"loading: version {pointer.version}"
+                self.standing = replace(self.standing, challenger=None, challenger_reason=told)
+                self._rival = self._challengers.load(pointer.version)
+                self._on_outcome("challenger")
+        except ServingError as error:
+            self._oppose(None, str(error))
+        else:
+            self._oppose(Challenger(self._rival, share), "ok")
+
+    def _oppose(self, challenger: Challenger | None, reason: str | None, error: Exception | None = None) -> None:
+        standing = self.standing
+        if (challenger, reason) == (standing.challenger, standing.challenger_reason):
+            return
+        self.standing = replace(standing, challenger=challenger, challenger_reason=reason)
+        used = f"version {challenger.release.version} at {challenger.share:g}" if challenger else "none"
+        level = logging.INFO if reason in (None, "ok") else logging.WARNING
+        logger.log(level, "the challenger: %s (%s)", used, reason, exc_info=error)
 
     def _explain(self, reason: str, error: Exception | None = None) -> None:
         if reason != self.standing.reason:
@@ -159,10 +158,7 @@ class Follower:
             self._stop.wait(self._poll_seconds * random.uniform(0.8, 1.2))  # noqa: S311
 
 
-@dataclass(frozen=True)
-class _Refusal:
-    """A version that was tried in vain, when, and why."""
-
-    version: int
-    at: float
-    why: ServingError
+def _is(release: Release, pointer: Pointer, source: Source) -> bool:
+    """Whether a release is beyond doubt what a source's pointer names."""
+    named = (pointer.version, source.name, pointer.bundle_sha256)
+    return named == (release.version, release.source, release.bundle.sha256)

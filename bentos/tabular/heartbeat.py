@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from tabular.follow import Standing
+from tabular.standing import Standing
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -21,15 +21,17 @@ EVERY = 2.0
 
 BEAT = """
 INSERT INTO serving.replicas (
-    use_case, host, pid, version, bundle_sha256, source, reason, runtime_sha256, started_at, seen_at
+    use_case, host, pid, version, bundle_sha256, source, reason, runtime_sha256, started_at, seen_at,
+    challenger_version, challenger_share, challenger_reason
 ) VALUES (
     %(use_case)s, %(host)s, %(pid)s, %(version)s, %(bundle_sha256)s, %(source)s, %(reason)s,
-    %(runtime_sha256)s, %(started_at)s, now()
+    %(runtime_sha256)s, %(started_at)s, now(), %(challenger_version)s, %(challenger_share)s, %(challenger_reason)s
 )
 ON CONFLICT (use_case, host, pid) DO UPDATE SET
     version = excluded.version, bundle_sha256 = excluded.bundle_sha256, source = excluded.source,
     reason = excluded.reason, runtime_sha256 = excluded.runtime_sha256, started_at = excluded.started_at,
-    seen_at = excluded.seen_at
+    seen_at = excluded.seen_at, challenger_version = excluded.challenger_version,
+    challenger_share = excluded.challenger_share, challenger_reason = excluded.challenger_reason
 """
 NEIGHBOURS = "SELECT pid FROM serving.replicas WHERE use_case = %(use_case)s AND host = %(host)s"
 FORGET = "DELETE FROM serving.replicas WHERE use_case = %(use_case)s AND host = %(host)s AND pid = ANY(%(pids)s)"
@@ -63,7 +65,7 @@ class Heartbeat:
             psycopg2.Error: The warehouse does not take it.
         """
         standing = self._standing()
-        release = standing.release
+        release, challenger = standing.release, standing.challenger
         values = self._identity | {
             "version": release.version if release else None,
             "bundle_sha256": release.bundle.sha256 if release else None,
@@ -71,6 +73,9 @@ class Heartbeat:
             "reason": standing.reason,
             "runtime_sha256": self._runtime,
             "started_at": self._started_at,
+            "challenger_version": challenger.release.version if challenger else None,
+            "challenger_share": challenger.share if challenger else None,
+            "challenger_reason": standing.challenger_reason,
         }
         with link, link.cursor() as cursor:
             cursor.execute(BEAT, values)

@@ -1,26 +1,21 @@
-"""The prediction log: what was answered, written to the warehouse beside the answers' way."""
+"""The prediction log: what was answered, and what could not be, written to the warehouse beside the answers' way."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import logging
 import random
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 import psycopg2
 
+from tabular import entries
+from tabular.entries import Entry, Failure, Record
 from tabular.heartbeat import Heartbeat
-from tabular.outputs import Answer
-from tabular.schema import Row
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -34,32 +29,6 @@ LONGEST_PAUSE = 10.0
 BATCH_ROWS = 5000
 
 ENSURE_PARTITION = "SELECT serving.ensure_partition(%(day)s)"
-COPY = """
-COPY serving.predictions (
-    prediction_id, request_id, use_case, model_version, features, prediction, label, probabilities,
-    latency_ms, predicted_at
-) FROM STDIN WITH (FORMAT csv)
-"""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One answered request.
-
-    Attributes:
-        rows: The instances, in the order of `names`.
-        answers: One per row.
-        latency_ms: From the request's arrival to its answer.
-    """
-
-    request_id: str
-    version: int
-    names: Sequence[str]
-    rows: Sequence[Row]
-    answers: Sequence[Answer]
-    prediction_ids: Sequence[UUID]
-    latency_ms: float
-    predicted_at: datetime
 
 
 class Log:
@@ -86,7 +55,7 @@ class Log:
         self._heartbeat = heartbeat
         self._capacity = capacity
         self._on_drop = on_drop
-        self._waiting: deque[Entry] = deque()
+        self._waiting: deque[Record] = deque()
         self._rows = 0
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -99,15 +68,15 @@ class Log:
         """Begin to write."""
         self._thread.start()
 
-    def offer(self, entry: Entry) -> None:
-        """Take an entry, or as many of its rows as there is room for; never waits, never fails."""
+    def offer(self, record: Record) -> None:
+        """Take a record, or as many of its rows as there is room for; never waits, never fails."""
         with self._lock:
-            taken = min(len(entry.rows), self._capacity - self._rows)
+            taken = min(record.size, self._capacity - self._rows)
             self._rows += taken
             if taken:
-                self._waiting.append(entry if taken == len(entry.rows) else _cut(entry, 0, taken))
-        if taken < len(entry.rows):
-            self._on_drop(len(entry.rows) - taken)
+                self._waiting.append(record if taken == record.size else record.cut(0, taken))
+        if taken < record.size:
+            self._on_drop(record.size - taken)
 
     def close(self, patience: float = 5.0) -> None:
         """Write what waits, take the heartbeat back, end.
@@ -160,27 +129,31 @@ class Log:
                 self._waiting.extendleft(reversed(batch))
                 raise
             with self._lock:
-                self._rows -= sum(len(entry.rows) for entry in batch)
+                self._rows -= sum(record.size for record in batch)
             self._beat()
 
-    def _take(self) -> list[Entry]:
-        batch: list[Entry] = []
+    def _take(self) -> list[Record]:
+        batch: list[Record] = []
         rows = 0
-        while self._waiting and (not batch or rows + len(self._waiting[0].rows) <= BATCH_ROWS):
-            entry = self._waiting.popleft()
-            batch.append(entry)
-            rows += len(entry.rows)
+        while self._waiting and (not batch or rows + self._waiting[0].size <= BATCH_ROWS):
+            record = self._waiting.popleft()
+            batch.append(record)
+            rows += record.size
         return batch
 
-    def _write(self, batch: Sequence[Entry]) -> None:
+    def _write(self, batch: Sequence[Record]) -> None:
         """Write a batch whole; where a row is the fault, halve until only that row is left out."""
         link = self._connected()
+        days = {record.predicted_at.date() for record in batch if isinstance(record, Entry)}
         try:
             with link, link.cursor() as cursor:
-                for day in {entry.predicted_at.date() for entry in batch} - self._days:
+                for day in days - self._days:
                     cursor.execute(ENSURE_PARTITION, {"day": day})
-                cursor.copy_expert(COPY, _csv(batch, self._use_case))
-            self._days.update(entry.predicted_at.date() for entry in batch)
+                if days:
+                    cursor.copy_expert(entries.ANSWERS, entries.answers(batch, self._use_case))
+                if any(isinstance(record, Failure) for record in batch):
+                    cursor.copy_expert(entries.FAILURES, entries.failures(batch, self._use_case))
+            self._days.update(days)
         except (psycopg2.DataError, psycopg2.IntegrityError) as error:
             halves = list(_halves(batch))
             if len(halves) > 1:
@@ -227,48 +200,15 @@ class Log:
             self._link = None
 
 
-def _csv(batch: Sequence[Entry], use_case: str) -> io.StringIO:
-    text = io.StringIO()
-    writer = csv.writer(text)
-    for entry in batch:
-        latency, moment = repr(entry.latency_ms), entry.predicted_at.isoformat()
-        for row, answer, prediction_id in zip(entry.rows, entry.answers, entry.prediction_ids, strict=True):
-            features = json.dumps(dict(zip(entry.names, row, strict=True)), ensure_ascii=False, allow_nan=False)
-            identity = (prediction_id, entry.request_id, use_case, entry.version)
-            writer.writerow((*identity, features, *_columns(answer), latency, moment))
-    text.seek(0)
-    return text
-
-
-def _columns(answer: Answer) -> tuple[str, str, str]:
-    """Prediction, label and probabilities; what is empty becomes null."""
-    if answer.probabilities is None:
-        return repr(answer.prediction), "", ""
-    return "", str(answer.prediction), json.dumps(answer.probabilities, ensure_ascii=False, allow_nan=False)
-
-
-def _cut(entry: Entry, start: int, end: int) -> Entry:
-    return Entry(
-        entry.request_id,
-        entry.version,
-        entry.names,
-        entry.rows[start:end],
-        entry.answers[start:end],
-        entry.prediction_ids[start:end],
-        entry.latency_ms,
-        entry.predicted_at,
-    )
-
-
-def _halves(batch: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
+def _halves(batch: Sequence[Record]) -> Iterator[Sequence[Record]]:
     if len(batch) > 1:
         yield from (batch[: len(batch) // 2], batch[len(batch) // 2 :])
         return
-    (entry,) = batch
-    middle = len(entry.rows) // 2
+    (record,) = batch
+    middle = record.size // 2
     if middle:
-        yield [_cut(entry, 0, middle)]
-        yield [_cut(entry, middle, len(entry.rows))]
+        yield [record.cut(0, middle)]
+        yield [record.cut(middle, record.size)]
 
 
 def _first_line(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""What Prometheus reads: requests, latency, the latest prediction, lost log rows, swaps."""
+"""What Prometheus reads: requests, latency, the latest prediction, shadows, lost log rows, swaps."""
 
 from __future__ import annotations
 
@@ -51,6 +51,9 @@ class Metrics:
         self._dropped = Counter(
             "prediction_log_dropped", "Predictions that could not be logged", ("use_case",), registry=registry
         ).labels(use_case)
+        self._shadow = Counter(
+            "shadow_scorings", "Requests that a challenger was given in shadow", (*labels, "outcome"), registry=registry
+        )
         self._releases = Counter(
             "release_loads",
             "Releases that were tried, by outcome",
@@ -70,6 +73,14 @@ class Metrics:
         self._requests.labels(self._use_case, name, outcome).inc()
         self._latency.labels(self._use_case, name).observe(seconds)
 
+    def failed_over(self, version: int) -> None:
+        """Count a request that a challenger could not answer; the champion's answer is counted beside it."""
+        self._requests.labels(self._use_case, str(version), "failed_over").inc()
+
+    def shadowed(self, version: int, outcome: str) -> None:
+        """Count a request that a challenger was given in shadow: `ok`, `failed`, or `dropped` for want of time."""
+        self._shadow.labels(self._use_case, str(version), outcome).inc()
+
     def predicted(self, version: int, prediction: float) -> None:
         """Show a prediction as the latest."""
         self._latest.labels(self._use_case, str(version)).set(prediction)
@@ -79,7 +90,7 @@ class Metrics:
         self._dropped.inc(rows)
 
     def loaded(self, outcome: str) -> None:
-        """Count a release that was tried: `swapped`, `refused` or `needs_new_image`."""
+        """Count a release that was tried: `swapped`, `taken_over`, `challenger`, `refused` or `needs_new_image`."""
         self._releases.labels(self._use_case, outcome).inc()
 
 

@@ -32,7 +32,7 @@ def document(contract: Contract, version: int) -> dict[str, Any]:
                 "post": {
                     "operationId": "predict",
                     "summary": f"Predict {contract.output.name}",
-                    "parameters": [_REQUEST_ID],
+                    "parameters": [_REQUEST_ID, _KEY],
                     "requestBody": {
                         "required": True,
                         "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Request"}}},
@@ -183,6 +183,12 @@ _REQUEST_ID = {
     "name": "x-request-id",
     "in": "header",
     "description": "Comes back in the answer and stands in the log; made up where absent",
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,128}$"},
+}
+_KEY = {
+    "name": "x-sluice-key",
+    "in": "header",
+    "description": "Whoever sends the same key is answered by the same release while another is tried beside it",
     "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,128}$"},
 }
 _ANY_OBJECT = {

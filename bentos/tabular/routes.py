@@ -11,16 +11,20 @@ from typing import Any
 from uuid import uuid4
 
 from starlette.applications import Starlette
+from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tabular import metrics, openapi
+from tabular import metrics, openapi, sides
 from tabular.card import card
-from tabular.desk import Desk
+from tabular.desk import Desk, serving
 from tabular.problem import MEDIA_TYPE, ProblemError
+from tabular.shadow import Shadow
+from tabular.sides import Call
+from tabular.standing import Challenger
 
 logger = logging.getLogger("bentoml.tabular")
 
@@ -36,10 +40,12 @@ class Routes:
 
     Attributes:
         body_limit: Largest request body, in bytes.
+        shadow: Where challengers without a share are given requests; without it they get none.
     """
 
     desk: Desk
     body_limit: int
+    shadow: Shadow | None = None
 
     def application(self) -> Starlette:
         """The ASGI application."""
@@ -62,26 +68,35 @@ class Routes:
         started = time.perf_counter()
         request_id = _request_id(request)
         outcome, version = "error", None
+        challenger, call = None, None
         try:
-            release = self.desk.release()
-            version = release.version
+            standing = self.desk.standing()
+            champion, challenger = serving(standing), standing.challenger
+            version = champion.version
             _expect_json(request)
             body = await self._body(request)
-            work = (release, body, request_id, started)
-            content = (
-                self.desk.answer(*work) if len(body) <= INLINE else await run_in_threadpool(self.desk.answer, *work)
+            key = _key(request, request_id) if challenger else ""
+            call = Call(body, request_id, key, started, time.perf_counter())
+            work = (self.desk, champion, challenger, call)
+            content, version = (
+                sides.answer(*work) if len(body) <= INLINE else await run_in_threadpool(sides.answer, *work)
             )
             outcome = "ok"
-            return self._respond(request_id, content, version=version)
+            response = self._respond(request_id, content, version=version)
         except ProblemError as problem:
             outcome = "not_ready" if problem.status == 503 else "refused"
-            return self._tell(request_id, problem)
+            if problem.kind != "no-prediction":
+                # What breaks the contract is nothing to try a challenger on.
+                challenger = None
+            response = self._tell(request_id, problem, version)
         except ClientDisconnect:
             # Nobody reads this; it only keeps a caller's hanging up from being reported as a failure.
             outcome = "refused"
             return Response(status_code=400)
         finally:
             self.desk.metrics.answered(version, outcome, time.perf_counter() - started)
+        response.background = self._aside(challenger, call)
+        return response
 
     async def card(self, request: Request) -> Response:
         """Say what serves."""
@@ -90,7 +105,7 @@ class Routes:
 
     async def openapi(self, request: Request) -> Response:
         """Describe the interface of the release that serves."""
-        release = self.desk.release()
+        release = serving(self.desk.standing())
         document = openapi.document(release.bundle.contract, release.version)
         return self._respond(_request_id(request), json.dumps(document).encode())
 
@@ -135,8 +150,13 @@ class Routes:
     def _too_large(self) -> ProblemError:
         return ProblemError(413, "body-too-large", f"a body may have {self.body_limit} bytes")
 
-    def _tell(self, request_id: str, problem: ProblemError) -> Response:
-        version = release.version if (release := self.desk.standing().release) else None
+    def _aside(self, challenger: Challenger | None, call: Call | None) -> BackgroundTask | None:
+        """What happens once the answer is sent."""
+        if challenger is None or challenger.share > 0 or call is None or self.shadow is None:
+            return None
+        return BackgroundTask(self.shadow.offer, challenger.release, call)
+
+    def _tell(self, request_id: str, problem: ProblemError, version: int | None = None) -> Response:
         content = problem.body(request_id)
         return self._respond(request_id, content, problem.status, MEDIA_TYPE, version, dict(problem.headers))
 
@@ -165,6 +185,12 @@ def _request_id(request: Request) -> str:
         state.request_id = given if _SANE_ID.fullmatch(given) else uuid4().hex
     request_id: str = state.request_id
     return request_id
+
+
+def _key(request: Request, request_id: str) -> str:
+    """What decides the request's side: the caller's key where it is sane, the request's own id otherwise."""
+    given = request.headers.get("x-sluice-key", "")
+    return given if _SANE_ID.fullmatch(given) else request_id
 
 
 def _expect_json(request: Request) -> None:

@@ -15,14 +15,16 @@ from tabular import contract as documents
 from tabular import settings as configuration
 from tabular.contract import Contract
 from tabular.desk import Desk
+from tabular.entries import Record
 from tabular.errors import BundleError, ConfigurationError
 from tabular.follow import Follower
 from tabular.heartbeat import Heartbeat
-from tabular.log import Entry, Log
+from tabular.log import Log
 from tabular.metrics import Metrics
 from tabular.routes import Routes
 from tabular.runtime import runtime_sha256
 from tabular.settings import PACKAGE, Settings
+from tabular.shadow import Shadow
 from tabular.sources import Image, ObjectStore, Registry, Source
 from tabular.supervision import Supervision
 
@@ -58,7 +60,7 @@ async def door(
 )
 @bentoml.asgi_app(door)
 class Tabular:
-    """Answers predictions with the champion of one use case."""
+    """Answers predictions with the champion of one use case, and with its challenger where there is one."""
 
     def __init__(self) -> None:
         settings = configuration.read()
@@ -77,15 +79,15 @@ class Tabular:
         )
         self._log = self._make_log(settings)
         self._stop = threading.Event()
-        self.application = Routes(
-            Desk(self._use_case, self._runtime, lambda: self._follower.standing, self._note, self._metrics),
-            settings.body_limit,
-        ).application()
+        desk = Desk(self._use_case, self._runtime, lambda: self._follower.standing, self._note, self._metrics)
+        self._shadow = Shadow(desk)
+        self.application = Routes(desk, settings.body_limit, self._shadow).application()
 
     @bentoml.on_startup  # type: ignore[untyped-decorator]
     def start(self) -> None:
-        """Begin to follow the champion and to write the log."""
+        """Begin to follow champion and challenger and to write the log."""
         self._follower.start()
+        self._shadow.start()
         if self._log:
             self._log.start()
         if bentoml.server_context.worker_index is not None:
@@ -96,6 +98,7 @@ class Tabular:
         """Write what is not logged yet, and leave."""
         self._stop.set()
         self._follower.stop()
+        self._shadow.stop()
         if self._log:
             self._log.close()
         if self._client:
@@ -105,9 +108,9 @@ class Tabular:
         """Whether a release is loaded."""
         return self._follower.standing.release is not None
 
-    def _note(self, entry: Entry) -> None:
+    def _note(self, record: Record) -> None:
         if self._log:
-            self._log.offer(entry)
+            self._log.offer(record)
 
     def _on_new_runtime(self, version: int) -> None:
         self._supervision.end(version, self._runtime)

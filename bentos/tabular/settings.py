@@ -24,7 +24,7 @@ class Settings(BaseModel):
     use_case: NonEmpty | None = Field(default=None, alias="SLUICE_USE_CASE")
     """If absent, the use case of the bundle that the image carries."""
     tracking_uri: NonEmpty | None = Field(default=None, alias="MLFLOW_TRACKING_URI")
-    """The MLflow server whose alias `champion` is followed."""
+    """The MLflow server whose aliases `champion` and `challenger` are followed."""
     object_store: NonEmpty | None = Field(default=None, alias="SLUICE_OBJECT_STORE")
     """Root URL of the copies of the releases."""
     bundle: Path = Field(default=PACKAGE.parent / "bundle", alias="SLUICE_BUNDLE")

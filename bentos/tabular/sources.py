@@ -1,8 +1,13 @@
-"""Where releases come from: the registry, the object store's copies, the bundle in the image."""
+"""Where releases come from: the registry, the object store's copies, the bundle in the image.
+
+Only the registry names a challenger: the others are for when it is away, and then nothing is tried.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, Protocol
 from urllib.parse import quote, urlsplit
@@ -13,13 +18,47 @@ import httpx
 from tabular import contract as documents
 from tabular.bundle import MANIFEST
 from tabular.contract import Manifest, Named
-from tabular.errors import BundleError, UnreachableError
+from tabular.errors import BundleError, ShareError, UnreachableError
 
 Name = Literal["registry", "object_store", "baked", "none"]
-ALIAS = "champion"
 API = "/api/2.0"
 #: How MLflow says that there is no such model, and no such alias.
 _NOT_FOUND = frozenset({"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"})
+
+
+#: A share as a tag may say it.
+_SHARE = re.compile(r"[0-9]+(\.[0-9]+)?(e-?[0-9]+)?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """A version that a source names.
+
+    Attributes:
+        tags: What the source says of it.
+    """
+
+    version: int
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def bundle_sha256(self) -> str | None:
+        """Digest of its bundle; None where the source does not say."""
+        return self.tags.get("bundle_sha256")
+
+    @property
+    def share(self) -> float:
+        """Of the requests, that it shall answer as the challenger.
+
+        Raises:
+            ShareError: The source does not say, or not clearly.
+        """
+        given = self.tags.get("share")
+        if given is None:
+            raise ShareError(f"version {self.version}: it has no tag `share`; set it, 0 for shadow")
+        if not _SHARE.fullmatch(given) or not 0 <= float(given) <= 1:
+            raise ShareError(f"version {self.version}: its tag `share` is {given[:40]!r}, and no number from 0 to 1")
+        return float(given)
 
 
 class Source(Protocol):
@@ -29,8 +68,15 @@ class Source(Protocol):
     def name(self) -> Name:
         """Which one it is."""
 
-    def champion(self) -> int | None:
+    def champion(self) -> Pointer | None:
         """The version that should serve; None where there is none.
+
+        Raises:
+            UnreachableError: The source does not answer.
+        """
+
+    def challenger(self) -> Pointer | None:
+        """The version that is tried beside it; None where there is none.
 
         Raises:
             UnreachableError: The source does not answer.
@@ -40,7 +86,7 @@ class Source(Protocol):
         """Bring a version's bundle here.
 
         Args:
-            version: As `champion` gave it.
+            version: As `champion` or `challenger` gave it.
             folder: An empty folder that may be written to.
 
         Returns:
@@ -65,11 +111,18 @@ class Registry:
     model: str
     name: Name = "registry"
 
-    def champion(self) -> int | None:
-        query = {"name": self.model, "alias": ALIAS}
-        response = self._get(f"{API}/mlflow/registered-models/alias", query)
+    def champion(self) -> Pointer | None:
+        return self._aliased("champion")
+
+    def challenger(self) -> Pointer | None:
+        return self._aliased("challenger")
+
+    def _aliased(self, alias: str) -> Pointer | None:
+        response = self._get(f"{API}/mlflow/registered-models/alias", {"name": self.model, "alias": alias})
         if response.is_success:
-            return int(_json(response)["model_version"]["version"])
+            found = _json(response)["model_version"]
+            tags = {tag["key"]: tag.get("value", "") for tag in found.get("tags", [])}
+            return Pointer(int(found["version"]), tags)
         if response.status_code in (400, 404) and _json(response).get("error_code") in _NOT_FOUND:
             return None
         raise UnreachableError(f"the registry answers {response.status_code}")
@@ -127,9 +180,12 @@ class ObjectStore:
     use_case: str
     name: Name = "object_store"
 
-    def champion(self) -> int | None:
+    def champion(self) -> Pointer | None:
         text = self._read("champion.json")
-        return None if text is None else documents.parse(Named, text, "champion.json").version
+        return None if text is None else Pointer(documents.parse(Named, text, "champion.json").version)
+
+    def challenger(self) -> Pointer | None:
+        return None
 
     def fetch(self, version: int, folder: Path) -> Path:
         (folder / MANIFEST).write_bytes(self._file(f"{version}/{MANIFEST}"))
@@ -162,9 +218,12 @@ class Image:
     bundle: Path
     name: Name = "baked"
 
-    def champion(self) -> int | None:
+    def champion(self) -> Pointer | None:
         path = self.bundle / "release.json"
-        return documents.read(Named, path).version if path.exists() else None
+        return Pointer(documents.read(Named, path).version) if path.exists() else None
+
+    def challenger(self) -> Pointer | None:
+        return None
 
     def fetch(self, version: int, folder: Path) -> Path:
         return self.bundle

@@ -259,12 +259,8 @@ def test_a_slow_shadow_keeps_nobody_waiting_and_answers_nobody(scene: Scene) -> 
         request_id = scene.answers(scene.champion)
         champion, shadow = scene.logged(ANSWERS, request_id, rows=2)
         beside = pace()
-    assert (champion["role"], champion["model_version"], champion["prediction"]) == (
-        "champion",
-        scene.champion,
-        predict(EXAMPLE, 50),
-    )
-    assert (shadow["role"], shadow["model_version"], shadow["prediction"]) == ("shadow", rival, predict(EXAMPLE, 60))
+    told = [(row["role"], row["model_version"], row["prediction"]) for row in (champion, shadow)]
+    assert told == [("champion", scene.champion, predict(EXAMPLE, 50)), ("shadow", rival, predict(EXAMPLE, 60))]
     # The time that it took itself, though nobody waited for it.
     assert shadow["latency_ms"] > 50
     assert beside < alone + shadow["latency_ms"] / 5
@@ -286,12 +282,8 @@ def test_what_the_shadow_cannot_answer_is_noted(scene: Scene) -> None:
 def test_a_challenger_takes_over_as_it_is_loaded(scene: Scene) -> None:
     rival = scene.challenge(Recipe(base=60), "0.5")
     tried = scene.counted("release_loads_total", outcome="swapped")
-    card = eventually(lambda: scene.service.card())
-    assert (card["challenger"]["version"], card["challenger"]["share"], card["challenger"]["reason"]) == (
-        rival,
-        0.5,
-        "ok",
-    )
+    shown = eventually(lambda: scene.service.card())["challenger"]
+    assert (shown["version"], shown["share"], shown["reason"]) == (rival, 0.5, "ok")
     scene.registry.promote(rival)
     scene.champion = rival
     eventually(lambda: scene.shown() == {(rival, None, None, None)}, within=5)

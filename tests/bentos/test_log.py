@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -13,7 +14,7 @@ import psycopg2
 import pytest
 
 from sluice.adapters.warehouse import Warehouse
-from tabular.entries import Entry
+from tabular.entries import Entry, Failure
 from tabular.heartbeat import Heartbeat
 from tabular.log import Log
 from tabular.outputs import Answer
@@ -160,3 +161,50 @@ def test_offering_never_waits_for_a_database_that_hangs(make_log: MakeLog, drops
         log.offer(entry((1, "a")))
     assert time.monotonic() - started < 0.5
     assert drops == []
+
+
+def failure(reason: str) -> Failure:
+    return Failure(uuid4().hex, 4, "challenger", reason, datetime.now(UTC))
+
+
+def blamed(warehouse: Warehouse, given: Failure) -> list[dict[str, Any]]:
+    return warehouse.rows("SELECT * FROM serving.failures WHERE request_id = %(id)s", {"id": given.request_id})
+
+
+def test_failures_are_kept_beside_the_answers(make_log: MakeLog, warehouse: Warehouse) -> None:
+    log = make_log()
+    failed, answered = failure('no-prediction: 1 "instance"'), replace(entry((1, "a")), role="shadow")
+    log.offer(failed)
+    log.offer(answered)
+    log.start()
+    log.close()
+    (row,) = blamed(warehouse, failed)
+    assert row == {
+        "request_id": failed.request_id,
+        "use_case": "rents",
+        "model_version": 4,
+        "role": "challenger",
+        "reason": failed.reason,
+        "failed_at": failed.failed_at,
+    }
+    assert [row["role"] for row in kept(warehouse, answered)] == ["shadow"]
+
+
+def test_a_failure_that_the_database_cannot_hold_costs_only_itself(
+    make_log: MakeLog, warehouse: Warehouse, drops: list[int]
+) -> None:
+    log = make_log()
+    bad, good, answered = failure("bad \x00"), failure("good"), entry((1, "a"))
+    for each in (bad, answered, good):
+        log.offer(each)
+    log.start()
+    log.close()
+    assert (len(blamed(warehouse, bad)), len(blamed(warehouse, good)), len(kept(warehouse, answered))) == (0, 1, 1)
+    assert drops == [1]
+
+
+def test_a_failure_needs_room_like_an_answer(make_log: MakeLog, drops: list[int]) -> None:
+    log = make_log(capacity=1)
+    log.offer(failure("first"))
+    log.offer(failure("second"))
+    assert drops == [1]

@@ -11,9 +11,11 @@ from sluice.domain.figures import plain
 from sluice.domain.measures import TITLES
 
 #: About as many marks as an axis has.
-_TICKS = 5
+_TICKS = 6
 #: Room around what is drawn, as a share of it.
 _MARGIN = 0.06
+#: Of a step, that rounding may take away.
+_SLACK = 1e-9
 
 _BOUND = re.compile(r"[<>]=? (-?[\d.,]+)")
 
@@ -41,10 +43,8 @@ class Scale:
         rough = (self.high - self.low) / _TICKS
         unit = 10.0 ** math.floor(math.log10(rough))
         step = next(unit * size for size in (1, 2, 5, 10) if unit * size >= rough)
-        first = math.ceil(self.low / step)
-        return tuple(
-            Tick(self.at(n * step), short(n * step)) for n in range(first, math.floor(self.high / step + 1e-9) + 1)
-        )
+        first, last = math.ceil(self.low / step - _SLACK), math.floor(self.high / step + _SLACK)
+        return tuple(Tick(self.at(n * step), short(n * step)) for n in range(first, last + 1))
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,10 @@ def curve_plot(curve: Curve, is_share: bool) -> CurvePlot:
     read = (lambda value: f"{value:.1%}") if is_share else plain
     points = (
         Point(
-            *map(scale.at, (said, observed, low, high)),
+            x=scale.at(said),
+            y=scale.at(observed),
+            low=scale.at(low),
+            high=scale.at(high),
             text=f"said {read(said)}, observed {read(observed)} ({read(low)} to {read(high)}), {rows:,} rows",
         )
         for said, observed, low, high, rows in zip(
@@ -134,8 +137,12 @@ def slices(evidence: tuple[Evidence, ...]) -> tuple[Bars, ...]:
         for check in part.checks:
             if check.code.startswith("slice."):
                 by_metric.setdefault(check.code.rpartition(".")[2], []).append(check)
-    titles: dict[str, str] = {**TITLES}
-    return tuple(_bars(titles.get(metric, metric), checks) for metric, checks in by_metric.items())
+    return tuple(_bars(title_of(metric), checks) for metric, checks in by_metric.items())
+
+
+def title_of(metric: str) -> str:
+    """What a metric is called where people read it; one of an older Sluice, by its name."""
+    return next((title for name, title in TITLES.items() if name == metric), metric)
 
 
 def _bars(title: str, checks: list[Check]) -> Bars:

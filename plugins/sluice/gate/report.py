@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sluice.domain.evidence import Check, Evidence
 from sluice.domain.figures import plain
-from sluice.domain.measures import HIGHER_IS_BETTER, TITLES
+from sluice.domain.measures import HIGHER_IS_BETTER
 from sluice.domain.report import Report
 from sluice.domain.use_case import UseCase
 from sluice.gate import plots
@@ -17,6 +18,7 @@ from sluice.gate.decision import Entry
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
     from sluice.adapters.objects import ObjectStore
 
@@ -116,7 +118,7 @@ def question(use_case: UseCase, entry: Entry, address: str) -> str:
         address: Of its page.
     """
     against = f"version {entry.champion_version}" if entry.champion_version else "no champion yet"
-    parts = [f"**{headline(entry)}** {entry.decision.message}.", f"[All of the evidence, with plots]({address})"]
+    parts = [f"**{headline(entry)}:** {entry.decision.message}.", f"[All of the evidence, with plots]({address})"]
     if lines := compared(entry.evidence):
         parts.append(
             _table(
@@ -138,7 +140,7 @@ def headline(entry: Entry) -> str:
     if kind == "promote":
         return f"{version} may serve" if entry.is_of_the_gate else f"{version} may serve, says {entry.decision.actor}"
     if kind == "needs_approval":
-        return f"{version} passed, and waits for a person's yes."
+        return f"{version} passed, and waits for a person's yes"
     if kind == "reject":
         return f"{version} is rejected: {check.replace('_', ' ')}"
     return f"Whether version {entry.version} may serve could not be told: {check.replace('_', ' ')}"
@@ -153,6 +155,7 @@ def advice(use_case: UseCase, entry: Entry) -> str:
     """What a person should do next."""
     kind, _, check = entry.decision.code.partition(":")
     dag = f"{use_case.name}_promote"
+    serving = "The champion goes on serving." if entry.champion_version else "Nothing serves yet."
     if kind == "promote":
         return "Nothing: this run carries it out."
     if kind == "needs_approval":
@@ -160,11 +163,11 @@ def advice(use_case: UseCase, entry: Entry) -> str:
     if kind == "undecided":
         return f"Mend what is named below, then trigger {dag} with version {entry.version}; this cannot be forced."
     if check.startswith("approval"):
-        return f"The champion goes on serving. To ask again, trigger {dag} with version {entry.version}."
+        return f"{serving} To ask again, trigger {dag} with version {entry.version}."
     if any(c.verdict == "fail" for part in entry.evidence if part.blessing == "servable" for c in part.checks):
-        return "The champion goes on serving. Mend what is named below and train again; this cannot be forced."
+        return f"{serving} Mend what is named below and train again; this cannot be forced."
     return (
-        "The champion goes on serving. Mend what is named below and train again; or, if it must serve all the same, "
+        f"{serving} Mend what is named below and train again; or, if it must serve all the same, "
         f"trigger {dag} with version {entry.version}, force, and a reason."
     )
 
@@ -177,12 +180,11 @@ def obstacles(evidence: tuple[Evidence, ...]) -> list[Check]:
 
 def compared(evidence: tuple[Evidence, ...]) -> list[Line]:
     """The candidate's metrics beside the champion's."""
-    titles: dict[str, str] = {**TITLES}
     lines = []
     for part in evidence:
         for name, ours in part.metrics.items():
             theirs = part.champion_metrics.get(name)
-            title = titles.get(name, name)
+            title = plots.title_of(name)
             if not theirs:
                 known = "" if theirs is None else plain(theirs)
                 lines.append(Line(title, plain(ours), known, "", None))
@@ -223,4 +225,12 @@ def _pages() -> Environment:
         lstrip_blocks=True,
     )
     pages.filters["plain"] = plain
+    pages.filters["breakable"] = _breakable
     return pages
+
+
+def _breakable(code: str) -> Markup:
+    """A code that a narrow column may break where its words end; what is copied stays as it is."""
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub(r"([._])", r"\1<wbr>", str(escape(code))))  # noqa: S704 - escaped

@@ -110,8 +110,8 @@ def _ruling(answer: dict[str, Any], hours: float) -> Ruling:
     if user is None:
         return Ruling(action="lapse", actor=NOBODY, reason=f"nobody answered within {hours:g} hours")
     said = (answer["params_input"].get("reason") or "").strip() or NO_REASON
-    action = "approve" if answer["chosen_options"] == [YES] else "refuse"
-    return Ruling(action=action, actor=user["name"], reason=said)
+    yes = answer["chosen_options"] == [YES]
+    return Ruling(action="approve" if yes else "refuse", actor=user["name"], reason=said)
 
 
 def _of_the_gate(entries: tuple[Entry, ...]) -> Entry:

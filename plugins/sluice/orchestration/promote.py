@@ -1,4 +1,4 @@
-"""The promotion DAG: judge a candidate, build its release, query it, decide, deploy, see it live."""
+"""The promotion DAG: judge a candidate, build its release, query it, decide, ask, deploy, see it live."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from airflow.sdk import DAG, Param, chain
 from airflow.sdk.exceptions import AirflowSkipException
 
 from sluice.domain.errors import StateError
-from sluice.domain.evidence import Subject, decide
+from sluice.domain.evidence import Subject, decide, rule
 from sluice.domain.use_case import UseCase
-from sluice.orchestration import assets, clients, judging, specs
+from sluice.orchestration import approval, assets, clients, judging, specs
 from sluice.orchestration import canary as canaries
 from sluice.orchestration.steps import common, reason, step
 
@@ -28,14 +28,20 @@ Decides whether a candidate may serve, and lets it serve.
    held-out rows.
 3. `build_release` and `judge_servability`: is it **servable**? The bento, and its image where a container engine is
    configured, is built, started, queried and stopped.
-4. `decide` needs both blessings. What could not be told is never a yes: then the run fails and mails.
-5. `begin_canary`, where the spec asks for one: the release gets its first share of the traffic, and the canary DAG does
+4. `decide_promotion` needs both blessings. What could not be told is never a yes: then the run fails and mails.
+   `report_decision` makes the decision's page: **Report** under the task's Details opens it, and MLflow keeps it with
+   the candidate's run. Where the page cannot be made the run fails, and the decision stands and is carried out.
+5. `ask_approval`, where the spec says `approval: required`, waits for a person's yes to what passed; see **Required
+   Actions**. `record_ruling` keeps who said what, and why. No answer in time is a no.
+6. `begin_canary`, where the spec asks for one: the release gets its first share of the traffic, and the canary DAG does
    the rest.
-6. Otherwise `deploy` moves the alias; `confirm_live` waits until every replica serves the new version.
+7. Otherwise `deploy` moves the alias; `confirm_live` waits until every replica serves the new version.
 
-A rejected candidate ends in a successful run whose `deploy` is skipped: the champion goes on serving.
-Decisions with their evidence are in `ml.decisions`, deployments in `ml.deployments`.
-To judge a version again, trigger the DAG with its number.
+A rejected or refused candidate ends in a successful run whose `deploy` is skipped: the champion goes on serving.
+Decisions with their evidence are in `ml.decisions`, where `begin_canary` and `deploy` read them; deployments are in
+`ml.deployments`.
+To judge a version again, trigger the DAG with its number. `force`, with a reason, promotes a version that is not good
+enough in the name of whom triggers the run, never one that is not servable or could not be told about.
 """
 
 log = logging.getLogger(__name__)
@@ -51,26 +57,45 @@ def promote_dag(use_case: UseCase) -> DAG:
             title="Version",
             description="The model version to judge. Empty: the one that was registered last.",
         ),
-        "reason": reason("Kept in the deployments ledger."),
+        "force": Param(
+            False,
+            type="boolean",
+            title="Force",
+            description="Promote this version although it is not good enough. Needs a version and a reason.",
+        ),
+        "reason": reason("Kept in the deployments ledger and, where you force, with your name among the decisions."),
     }
-    with DAG(**common(use_case, "promote", DOC, hours=1), schedule=[assets.candidate(use_case)], params=params) as dag:
+    asks = use_case.gate.approval == "required"
+    hours = 1 + (use_case.gate.approval_hours if asks else 0)
+    with DAG(
+        **common(use_case, "promote", DOC, hours=hours), schedule=[assets.candidate(use_case)], params=params
+    ) as dag:
         name = use_case.name
         subject = step(pick, minutes=5)(name)
         quality = step(judging.judge_quality, minutes=15)(name, subject)
         release = step(judging.build_release, minutes=10)(name, subject, quality)
         servability = step(judging.judge_servability, minutes=10)(name, subject, release)
         decision = step(decide_promotion, minutes=5, trigger_rule="all_done")(name, subject)
-        begun = step(begin_canary, minutes=5, outlets=[assets.challenger(use_case)])(subject, release, decision)
-        deployed = step(deploy, minutes=5, trigger_rule="none_failed")(subject, release, decision, begun)
+        chain(decision, step(report_decision, minutes=5, trigger_rule="all_done")(name))
+        settled = approval.approval(use_case, subject, decision) if asks else decision
+        if asks:
+            chain(settled, step(report_decision, minutes=5, trigger_rule="none_skipped", task_id="report_ruling")(name))
+        # They run after a question that needed no answer, too; whether they may, the ledger says.
+        challenger = [assets.challenger(use_case)]
+        begun = step(begin_canary, minutes=5, trigger_rule="none_failed", outlets=challenger)(subject, release)
+        deployed = step(deploy, minutes=5, trigger_rule="none_failed")(subject, release, begun)
         live = step(confirm_live, minutes=5, outlets=[assets.champion(use_case)])(release)
-        chain(subject, quality, release, servability, decision, begun, deployed, live)
+        chain(subject, quality, release, servability, decision)
+        chain(settled, begun, deployed, live)
     return dag
 
 
-def pick(name: str, *, params: dict[str, Any], triggering_asset_events: Any) -> dict[str, Any]:
+def pick(name: str, *, params: dict[str, Any], dag_run: Any, triggering_asset_events: Any) -> dict[str, Any]:
     """Name the version to judge and the champion it is compared with, by their bundles' digests."""
     from sluice.release import deployments
 
+    if ruling := approval.forced(params, dag_run):
+        log.info("%s forces version %s: %s", ruling.actor, params["version"], ruling.reason)
     tracking = clients.tracking()
     number = params["version"] or _announced(triggering_asset_events)
     candidate = tracking.version(name, number) if number else tracking.aliased(name, "candidate")
@@ -100,8 +125,10 @@ def _announced(events: Any) -> int | None:
     return max((int(v) for v in versions if v is not None), default=None)
 
 
-def decide_promotion(name: str, subject: dict[str, Any] | None, *, run_id: str) -> dict[str, Any]:
-    """Decide on the evidence of this run, and keep the decision."""
+def decide_promotion(
+    name: str, subject: dict[str, Any] | None, *, run_id: str, params: dict[str, Any], dag_run: Any
+) -> dict[str, Any]:
+    """Decide on the evidence of this run, and keep the decision; then apply and keep what whoever forces it says."""
     from sluice.gate import decision
 
     if subject is None:
@@ -109,9 +136,14 @@ def decide_promotion(name: str, subject: dict[str, Any] | None, *, run_id: str) 
     about = Subject(**subject)
     warehouse = clients.warehouse()
     evidence = decision.read_evidence(warehouse, name, run_id)
-    decided = decide(about, evidence)
+    decided = decide(about, evidence, specs.use_case(name).gate.approval)
     number = decision.store_decision(warehouse, run_id, about, decided, evidence)
     log.info("%s: %s", decided.code, decided.message)
+    ruling = approval.forced(params, dag_run)
+    if ruling and decided.code not in ("promote", "needs_approval"):
+        decided = rule(about, evidence, decided, ruling)
+        number = decision.store_decision(warehouse, run_id, about, decided, evidence, overrides=number)
+        log.info("%s, by %s: %s", decided.code, decided.actor, decided.message)
     if decided.code.startswith("undecided"):
         raise StateError(
             f"{decided.code}: {decided.message}", f"ml.decisions {number}", "mend the cause, promote again"
@@ -119,13 +151,28 @@ def decide_promotion(name: str, subject: dict[str, Any] | None, *, run_id: str) 
     return {"decision_id": number, **decided.model_dump()}
 
 
+def report_decision(name: str, *, run_id: str, ti: Any) -> None:
+    """Make the page of what this run decided, for Airflow and for the candidate's run in MLflow."""
+    from sluice.gate import decision, report
+    from sluice.web import links
+
+    entries = decision.decisions(clients.warehouse(), name, run_id)
+    if not entries:
+        raise AirflowSkipException("nothing was decided, so there is nothing to report")
+    address, page = report.publish(clients.store(), specs.use_case(name), entries)
+    links.show(ti, address)
+    tracking = clients.tracking()
+    run = tracking.version(name, entries[0].version).run_id
+    tracking.attach(run, f"gate/decision-{address.name}.html", page)
+
+
 def begin_canary(
-    subject: dict[str, Any], release: dict[str, Any], decision: dict[str, Any], *, params: dict[str, Any]
+    subject: dict[str, Any], release: dict[str, Any] | None, *, run_id: str, params: dict[str, Any]
 ) -> int:
     """Publish the release and give it its first share, where the spec asks for that and it can be done."""
     from sluice.release import canary
 
-    order = _order(subject, release, decision, params)
+    order = _order(subject, release, run_id, params)
     policy = specs.use_case(order.release.use_case).serving.canary
     why_not = canaries.obstacle(Subject(**subject), order.release)
     if why_not or policy is None:
@@ -137,9 +184,9 @@ def begin_canary(
 def deploy(
     subject: dict[str, Any],
     release: dict[str, Any] | None,
-    decision: dict[str, Any],
     canary_id: int | None,
     *,
+    run_id: str,
     params: dict[str, Any],
 ) -> int:
     """Publish the release and make it the champion, unless a canary does that little by little."""
@@ -147,30 +194,46 @@ def deploy(
 
     if canary_id is not None:
         raise AirflowSkipException(f"canary {canary_id} has begun, and the canary DAG watches it")
-    order = _order(subject, release, decision, params)
-    why = canaries.obstacle(Subject(**subject), order.release)
-    order = replace(order, reason=f"{order.reason} (all of the traffic at once: {why})")
+    order = _order(subject, release, run_id, params)
+    if specs.use_case(order.release.use_case).serving.canary:
+        why = canaries.obstacle(Subject(**subject), order.release)
+        order = replace(order, reason=f"{order.reason} (all of the traffic at once: {why})")
     _publish(subject, order)
     return deployments.deploy(clients.warehouse(), clients.tracking(), clients.store(), order)
 
 
-def _order(
-    subject: dict[str, Any], release: dict[str, Any] | None, decision: dict[str, Any], params: dict[str, Any]
-) -> Order:
-    """What was decided, as an order to carry it out."""
+def _order(subject: dict[str, Any], release: dict[str, Any] | None, run_id: str, params: dict[str, Any]) -> Order:
+    """What the ledger says was decided last in this run, as an order to carry it out."""
     from sluice.domain.release import Release
+    from sluice.gate.decision import decisions, read_evidence
     from sluice.release.deployments import Order
 
-    if decision["code"] != "promote":
-        raise AirflowSkipException(f"{decision['code']}: the champion goes on serving. {decision['message']}")
+    about, warehouse = Subject(**subject), clients.warehouse()
+    entries = decisions(warehouse, about.use_case, run_id)
+    if not entries:
+        raise StateError("nothing was decided in this run", "ml.decisions", "clear `decide_promotion`")
+    entry, decided = entries[0], entries[0].decision
+    if decided.code != "promote":
+        raise AirflowSkipException(f"{decided.code}: the champion goes on serving. {decided.message}")
     if release is None:
         raise StateError("there is no release to deploy", action="clear `build_release` and what follows it")
+    built = Release(**release)
+    if {(each.version, each.bundle_sha256) for each in (about, built)} != {(entry.version, entry.bundle_sha256)}:
+        raise StateError(
+            f"decision {entry.decision_id} is about version {entry.version} with bundle {entry.bundle_sha256[:12]}, "
+            f"and version {built.version} with bundle {built.bundle_sha256[:12]} was to be deployed",
+            "ml.decisions",
+            "promote again",
+        )
+    if read_evidence(warehouse, about.use_case, run_id) != entry.evidence:
+        what = f"evidence was gathered anew since decision {entry.decision_id}"
+        raise StateError(what, "ml.evidence", "clear `decide_promotion` and what follows it")
     return Order(
-        release=Release(**release),
-        from_version=Subject(**subject).champion_version,
-        decision_id=decision["decision_id"],
-        actor="gate",
-        reason=params["reason"] or decision["message"],
+        release=built,
+        from_version=entry.champion_version,
+        decision_id=entry.decision_id,
+        actor=decided.actor,
+        reason=(params["reason"] if entry.is_of_the_gate else None) or decided.message,
     )
 
 

@@ -145,6 +145,12 @@ def test_what_is_not_servable_is_not_offered_to_be_forced(line: UseCase) -> None
     assert "this cannot be forced" in text(render(line, (decided(broken),)))
 
 
+def test_without_a_champion_nothing_is_said_to_go_on_serving(line: UseCase) -> None:
+    first = replace(entry(Decision(code="reject:approval", message="refused"), (SERVABLE,)), champion_version=None)
+
+    assert "Nothing serves yet." in text(render(line, (first,)))
+
+
 def test_what_a_person_forced_is_told_beside_what_the_gate_said(sliced: UseCase, judged: Evidence) -> None:
     gate = decided(judged, SERVABLE)
     forced = entry(rule(SUBJECT, gate.evidence, gate.decision, ANN), gate.evidence, 2, overrides=1)

@@ -66,3 +66,14 @@ def test_the_newest_batch_is_the_one_that_joined_last(empty: Warehouse, parcels:
     )
 
     assert windows.find(empty, parcels, 1, "validated", NOON).batch_id == older
+
+
+def test_what_was_answered_in_shadow_does_not_count(empty: Warehouse, parcels: UseCase, rows: Rows) -> None:
+    add_predictions(empty, rows(5), NOON - timedelta(days=1))
+    empty.execute("UPDATE serving.predictions SET role = 'shadow'")
+    add_predictions(empty, rows(3), NOON - timedelta(days=1))
+
+    window = windows.find(empty, parcels, 1, "predictions", NOON)
+
+    assert window.rows == 3
+    assert len(windows.sample(empty, parcels, 1, window)) == 3
