@@ -1,4 +1,4 @@
--- The versions that the champion last moved from or to, and those that were decided about lately.
+-- The versions that the champion last moved from or to, and those that were judged or decided about lately.
 WITH recent AS (
     SELECT
         from_version,
@@ -17,3 +17,8 @@ UNION
 SELECT decided.version
 FROM ml.decisions AS decided
 WHERE decided.use_case = %(use_case)s AND decided.decided_at > %(since)s
+UNION
+-- A promotion that is under way, of an old version too.
+SELECT (judged.evidence -> 'subject' ->> 'version')::bigint AS version
+FROM ml.evidence AS judged
+WHERE judged.use_case = %(use_case)s AND judged.gathered_at > %(since)s

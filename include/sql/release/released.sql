@@ -19,6 +19,10 @@ SELECT
             AND decision.version = release.version
             AND decision.bundle_sha256 = release.bundle_sha256
             AND decision.code = 'promote'
+            AND NOT EXISTS (
+                SELECT 1 FROM ml.canaries AS canary
+                WHERE canary.decision_id = decision.decision_id AND canary.state = 'withdrawn'
+            )
     ) AS may_serve
 FROM ml.releases AS release
 WHERE release.use_case = %(use_case)s

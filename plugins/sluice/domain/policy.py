@@ -209,6 +209,13 @@ class Canary(Frozen):
             raise ValueError(f"the steps {self.steps} are not rising shares between 0 and 1")
         return self
 
+    @model_validator(mode="after")
+    def _there_is_time_for_every_step(self) -> Self:
+        minutes = self.shadow_minutes + len(self.steps) * self.step_minutes
+        if minutes >= 60 * self.max_hours:
+            raise ValueError(f"max_hours {self.max_hours:g} leaves no time for shadow and steps, {minutes:g} minutes")
+        return self
+
 
 class Retention(Frozen):
     """What is kept of the past; what the last deployments could need always is."""

@@ -179,6 +179,15 @@ class UseCase(Frozen):
         return self
 
     @model_validator(mode="after")
+    def _what_waits_is_kept(self) -> Self:
+        if self.gate.approval == "required" and self.gate.approval_hours > 24 * self.retention.days:
+            raise ValueError(
+                f"gate.approval_hours: {self.gate.approval_hours:g} hours are longer than retention.days keeps "
+                f"what waits for an answer ({self.retention.days})"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _behaviour_is_of_inputs(self) -> Self:
         for policy in self.gate.behaviour:
             place = f"gate.behaviour {policy.kind!r}"

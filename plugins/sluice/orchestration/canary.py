@@ -122,7 +122,7 @@ def watch(name: str) -> PokeReturnValue:
     return PokeReturnValue(is_done=over, xcom_value=verdict.message if over else None)
 
 
-def conclude(name: str, canary_id: int, message: str) -> dict[str, Any]:
+def conclude(name: str, canary_id: int, message: str | None) -> dict[str, Any]:
     """Promote what nothing speaks against; say of what was withdrawn by whom and why."""
     from dataclasses import asdict
 
@@ -142,6 +142,8 @@ def conclude(name: str, canary_id: int, message: str) -> dict[str, Any]:
             f"version {rollout.champion_version} goes on serving; mend what is named and train again",
         )
     if rollout.state == "running":
+        if message is None:
+            raise StateError("nobody has watched it to its end", "watch", "clear it: marking it as done is no answer")
         canary.promote(warehouse, tracking, clients.store(), rollout, message)
     return asdict(next(r.release for r in ledger.published(warehouse, name) if r.release.version == rollout.version))
 

@@ -190,7 +190,7 @@ def deploy(
     params: dict[str, Any],
 ) -> int:
     """Publish the release and make it the champion, unless a canary does that little by little."""
-    from sluice.release import deployments
+    from sluice.release import canary, deployments
 
     if canary_id is not None:
         raise AirflowSkipException(f"canary {canary_id} has begun, and the canary DAG watches it")
@@ -199,7 +199,12 @@ def deploy(
         why = canaries.obstacle(Subject(**subject), order.release)
         order = replace(order, reason=f"{order.reason} (all of the traffic at once: {why})")
     _publish(subject, order)
-    return deployments.deploy(clients.warehouse(), clients.tracking(), clients.store(), order)
+    warehouse, tracking, name = clients.warehouse(), clients.tracking(), order.release.use_case
+    # One that was begun under an earlier spec, which nobody would end any more.
+    overtaken = f"version {order.release.version} takes all of the traffic"
+    if canary.withdraw(warehouse, tracking, name, order.actor, overtaken):
+        log.info("the canary that ran is withdrawn: %s", overtaken)
+    return deployments.deploy(warehouse, tracking, clients.store(), order)
 
 
 def _order(subject: dict[str, Any], release: dict[str, Any] | None, run_id: str, params: dict[str, Any]) -> Order:

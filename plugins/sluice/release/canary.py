@@ -193,11 +193,14 @@ def advance(warehouse: Warehouse, tracking: Tracking, rollout: Rollout, reason: 
             tracking.tag(rollout.use_case, rollout.version, SHARE_TAG, str(following))
 
 
-def mend(tracking: Tracking, rollout: Rollout) -> None:
+def mend(warehouse: Warehouse, tracking: Tracking, use_case: str) -> None:
     """Set the share in the registry again where a crash left it at the last step's."""
-    challenger = tracking.aliased(rollout.use_case, "challenger")
-    if challenger and challenger.number == rollout.version and challenger.tags.get(SHARE_TAG) != str(rollout.share):
-        tracking.tag(rollout.use_case, rollout.version, SHARE_TAG, str(rollout.share))
+    with _in_turn(warehouse, use_case):
+        rollout, challenger = running(warehouse, use_case), tracking.aliased(use_case, "challenger")
+        if rollout is None or challenger is None or challenger.number != rollout.version:
+            return
+        if challenger.tags.get(SHARE_TAG) != str(rollout.share):
+            tracking.tag(use_case, rollout.version, SHARE_TAG, str(rollout.share))
 
 
 def withdraw(warehouse: Warehouse, tracking: Tracking, use_case: str, actor: str, reason: str) -> bool:

@@ -96,7 +96,7 @@ def deploy(warehouse: Warehouse, tracking: Tracking, store: ObjectStore, order: 
 
     Raises:
         StateError: The champion is no longer the one that the order names, the decision was carried out before and
-            another move has undone it, or the release was removed.
+            another move, as a canary's withdrawal, has undone it, or the release was removed.
     """
     release = order.release
     with warehouse.transaction() as connection:
@@ -153,7 +153,7 @@ def _enter(warehouse: Warehouse, connection: Connection, order: Order, done: boo
     )
     if not made:
         raise StateError(
-            f"decision {order.decision_id} made version {version} the champion of {use_case} before, "
+            f"decision {order.decision_id} about version {version} of {use_case} was carried out before, "
             "and another move has undone that",
             "ml.deployments",
             "promote again, so that there is a new decision",

@@ -10,9 +10,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
+
 from sluice.adapters.objects import ObjectStore
 from sluice.adapters.tracking import Registered, Tracking, Version
 from sluice.adapters.warehouse import fetch
+from sluice.domain.errors import SluiceError, StateError
 from sluice.domain.policy import Retention
 
 if TYPE_CHECKING:
@@ -87,6 +90,9 @@ class Archive:
 
         The ledgers are marked first, under the lock that every deployment takes: from then on nothing can go back
         to what is about to vanish. A removal that is cut short goes on with the next one.
+
+        Raises:
+            StateError: An image is in use, so it and its bento stay; everything else is removed.
         """
         with self.warehouse.transaction() as connection:
             fetch(connection, self.warehouse.statement("release/lock"), {"use_case": use_case})
@@ -97,19 +103,29 @@ class Archive:
                 "snapshots": list(removal.snapshots),
             }
             fetch(connection, self.warehouse.statement("release/mark_removed"), marked)
+            fetch(connection, self._statement("forget_looks"), {"use_case": use_case, "since": _since(policy, now)})
         for snapshot_id in removal.snapshots:
             self.store.remove(_snapshot_key(use_case, snapshot_id))
-        for folder in removal.bentos:
-            self.remove_image(use_case, folder.name)
-            shutil.rmtree(folder)
+        kept = [reason for folder in removal.bentos if (reason := self._remove_bento(use_case, folder))]
         for version in removal.versions:
             self.store.remove(f"releases/{use_case}/{version.number}")
             # Last: what the registry still lists is found again by the next removal.
             self.tracking.remove(version)
+        if kept:
+            raise StateError(f"images that could not be removed: {'; '.join(kept)}", action="end what runs them")
         return removal
 
+    def _remove_bento(self, use_case: str, folder: Path) -> str | None:
+        """Remove a bento and its image; where the image is in use both stay, and why is returned."""
+        try:
+            self.remove_image(use_case, folder.name)
+        except SluiceError as error:
+            return str(error)
+        shutil.rmtree(folder)
+        return None
+
     def _plan(self, connection: Connection, use_case: str, policy: Retention, now: datetime) -> Removal:
-        since = now - timedelta(days=policy.days)
+        since = _since(policy, now)
         values = {"use_case": use_case, "deployments": policy.deployments, "since": since}
         needed = {row["version"] for row in fetch(connection, self._statement("needed_versions"), values)}
         history = self.tracking.history(use_case)
@@ -121,7 +137,11 @@ class Archive:
         return Removal(
             use_case,
             gone,
-            tuple(folder for folder in _built(self.bentos / "bentos" / use_case) if _version(folder) not in numbers),
+            tuple(
+                folder
+                for folder in _built(self.bentos / "bentos" / use_case)
+                if _version(folder) not in numbers and not _runs_from(folder)
+            ),
             tuple(i for row in removable if self.store.exists(_snapshot_key(use_case, i := row["snapshot_id"]))),
         )
 
@@ -131,6 +151,16 @@ class Archive:
 
 def _is_kept(known: Registered, place: int, needed: set[int], policy: Retention, since: datetime) -> bool:
     return bool(known.aliases or known.version.number in needed or place < policy.candidates or known.at > since)
+
+
+def _since(policy: Retention, now: datetime) -> datetime:
+    return now - timedelta(days=policy.days)
+
+
+def _runs_from(folder: Path) -> bool:
+    """Whether a process of this host was started from a bento: it serves later releases, and restarts here."""
+    lines = (process.info["cmdline"] or () for process in psutil.process_iter(["cmdline"]))
+    return any(str(folder) in argument for line in lines for argument in line)
 
 
 def _snapshot_key(use_case: str, snapshot_id: str) -> str:

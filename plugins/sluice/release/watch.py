@@ -51,14 +51,18 @@ def pursue(warehouse: Warehouse, tracking: Tracking, use_case: str, now: datetim
 
     All that it knows is in the ledgers: whoever was ended in the middle of it goes on where it was.
     """
-    verdict = look(warehouse, tracking, use_case, now)
     try:
+        rollout = canary.running(warehouse, use_case)
+        if rollout is None:
+            return _over(use_case)
+        # Of the step that was looked at: another watcher may have gone further meanwhile.
+        verdict = _told(warehouse, tracking, rollout, now)
         if verdict.withdraws:
             canary.withdraw(warehouse, tracking, use_case, canary.ACTOR, f"{verdict.code}: {verdict.message}")
-        elif rollout := canary.running(warehouse, use_case):
-            canary.mend(tracking, rollout)
-            if verdict.code == "advance":
-                canary.advance(warehouse, tracking, rollout, verdict.message)
+            return verdict
+        canary.mend(warehouse, tracking, use_case)
+        if verdict.code == "advance":
+            canary.advance(warehouse, tracking, rollout, verdict.message)
     except (TransientError, psycopg2.OperationalError, psycopg2.InterfaceError) as error:
         return _untold(error)
     return verdict
@@ -77,11 +81,17 @@ def look(warehouse: Warehouse, tracking: Tracking, use_case: str, now: datetime)
     """
     try:
         rollout = canary.running(warehouse, use_case)
-        if rollout is None:
-            return Verdict("over", f"no canary of {use_case} runs")
-        return _moved(tracking, rollout) or _judged(warehouse, rollout, now)
+        return _told(warehouse, tracking, rollout, now) if rollout else _over(use_case)
     except (TransientError, psycopg2.OperationalError, psycopg2.InterfaceError) as error:
         return _untold(error)
+
+
+def _told(warehouse: Warehouse, tracking: Tracking, rollout: Rollout, now: datetime) -> Verdict:
+    return _moved(tracking, rollout) or _judged(warehouse, rollout, now)
+
+
+def _over(use_case: str) -> Verdict:
+    return Verdict("over", f"no canary of {use_case} runs")
 
 
 def _untold(error: Exception) -> Verdict:
@@ -231,6 +241,8 @@ def _missing(rollout: Rollout, seen: Seen, replicas: list[dict[str, Any]], now: 
         missing.append(f"{left.total_seconds():.0f} s are left")
     if answered < policy.min_requests:
         missing.append(f"{answered} of {policy.min_requests} requests were answered")
+    if rollout.yardstick.slow_ms is None:
+        missing.append(f"the champion answered fewer than {traffic.FEWEST} requests, which do not tell what slow is")
     if not replicas:
         missing.append("no process has a fresh heartbeat")
     if behind:

@@ -268,3 +268,11 @@ def test_slices_and_fairness_may_be_of_columns_that_feed_no_model_and_of_the_tar
 def test_a_metric_that_cannot_judge_the_task_is_refused(changes: dict[str, Any], place: str) -> None:
     with pytest.raises(ValidationError, match=place):
         spec(changes)
+
+
+def test_what_waits_for_an_answer_must_be_kept_as_long() -> None:
+    waiting = {"gate.approval": "required", "gate.approval_hours": 72}
+
+    assert spec(waiting | {"retention": {"days": 3}}).retention.days == 3
+    with pytest.raises(ValidationError, match=r"72 hours are longer than retention\.days"):
+        spec(waiting | {"retention": {"days": 2}})

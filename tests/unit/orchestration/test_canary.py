@@ -134,6 +134,13 @@ def test_what_nothing_speaks_against_is_promoted_once(platform: Platform, challe
     assert (last.action, last.actor, last.reason) == ("promote", "canary", "500 requests")
 
 
+def test_a_watch_that_was_marked_as_done_promotes_nothing(platform: Platform, challenger: Release) -> None:
+    with pytest.raises(StateError, match="nobody has watched it"):
+        conclude(USE_CASE, pick(USE_CASE), None)
+
+    assert champion(platform) == challenger.version - 1
+
+
 def test_one_that_withdrew_itself_fails_the_run_with_the_reason(platform: Platform, challenger: Release) -> None:
     number = pick(USE_CASE)
     platform.tracking.unpoint(USE_CASE, "challenger")

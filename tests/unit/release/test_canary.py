@@ -23,6 +23,7 @@ from tests.unit.release.scenes import POLICY, Scene
 SHADOW = POLICY.model_copy(update={"shadow_minutes": 5.0})
 EVEN = [float(value) for value in np.linspace(0.0, 1.0, 200)]
 LATER = timedelta(minutes=6)
+EARLIER = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -170,6 +171,17 @@ def test_promoting_makes_it_the_champion_once(scene: Scene) -> None:
     assert deployments.deployed(scene.warehouse, scene.use_case) == 2
 
 
+def test_what_was_withdrawn_while_it_was_concluded_is_not_promoted(scene: Scene) -> None:
+    rollout = scene.begin()
+    canary.withdraw(scene.warehouse, scene.tracking, scene.use_case, "ana", "wrong prices")
+
+    with pytest.raises(StateError, match="another move has undone"):
+        canary.promote(scene.warehouse, scene.tracking, scene.store, rollout, "nothing speaks against it")
+
+    assert scene.alias("champion") == 1
+    assert [move[0] for move in scene.ledger()] == ["promote", "canary", "withdraw"]
+
+
 def test_a_promotion_that_crashed_half_way_is_finished(scene: Scene) -> None:
     rollout = scene.begin()
     scene.tracking.point(scene.use_case, "champion", 2)
@@ -196,6 +208,7 @@ def test_what_cannot_become_the_champion_is_withdrawn(
 
 
 def test_a_step_ends_after_its_time_with_enough_requests_everywhere(scene: Scene) -> None:
+    scene.answer("champion", EVEN, before=EARLIER)
     scene.begin()
     assert "290 s are left; 0 of 40 requests were answered" in scene.look().message
     scene.answer("challenger", EVEN[::4])
@@ -213,7 +226,19 @@ def test_a_step_ends_after_its_time_with_enough_requests_everywhere(scene: Scene
     assert "not everywhere yet" in scene.look(LATER).message
 
 
+def test_while_nobody_can_tell_what_slow_is_it_goes_no_further(scene: Scene) -> None:
+    scene.begin()
+    scene.answer("challenger", EVEN)
+    scene.answer("champion", EVEN[::4])
+
+    verdict = scene.pursue(LATER)
+
+    assert (verdict.code, scene.rollout().step) == ("wait", 0)
+    assert "fewer than 100 requests" in verdict.message
+
+
 def test_after_the_last_step_it_is_promoted(scene: Scene) -> None:
+    scene.answer("champion", EVEN, before=EARLIER)
     canary.advance(scene.warehouse, scene.tracking, scene.begin(), "enough was seen")
     scene.heartbeat(2, 0.5)
     scene.answer("challenger", EVEN)
@@ -361,6 +386,7 @@ def test_in_shadow_the_same_requests_are_compared(scene: Scene) -> None:
 
 
 def test_after_the_shadow_comes_the_first_share(scene: Scene) -> None:
+    scene.answer("champion", EVEN, before=EARLIER)
     scene.begin(SHADOW)
     ids = [f"pair-{number}" for number in range(200)]
     scene.answer("champion", EVEN, ids=ids)
@@ -386,6 +412,7 @@ def test_where_nobody_asked_before_slow_is_told_from_the_canarys_own_requests(sc
 @pytest.mark.parametrize("away", ["warehouse", "registry"])
 def test_what_is_away_is_waited_for(scene: Scene, away: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    scene.answer("champion", EVEN, before=EARLIER)
     scene.begin()
     scene.answer("challenger", EVEN)
     scene.answer("champion", EVEN)

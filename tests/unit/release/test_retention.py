@@ -1,7 +1,9 @@
 """What is removed, and what never is, on a real warehouse, registry and store."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,10 +13,10 @@ from mlflow.exceptions import MlflowException
 from sluice.adapters.objects import ObjectStore
 from sluice.adapters.tracking import BUNDLE_PATH, Tracking
 from sluice.adapters.warehouse import Warehouse
-from sluice.domain.evidence import Decision, Subject
+from sluice.domain.evidence import Decision, Evidence, Subject
 from sluice.domain.policy import Retention
 from sluice.domain.release import Release
-from sluice.gate.decision import store_decision
+from sluice.gate.decision import store_decision, store_evidence
 from sluice.release import deployments
 from sluice.release.deployments import Order
 from sluice.release.retention import Archive
@@ -145,6 +147,40 @@ def test_what_any_alias_names_stays(past: Past) -> None:
     past.archive.clear(past.name, KEEP_LITTLE, LATER)
 
     assert past.versions == [6, 4, 3, 1]
+
+
+def test_what_is_being_judged_stays_however_old_it_is(past: Past) -> None:
+    about = Subject(use_case=past.name, version=1, bundle_sha256="", champion_version=4, champion_bundle_sha256=None)
+    store_evidence(past.archive.warehouse, "again", Evidence(subject=about, blessing="good_enough", checks=()))
+    past.archive.warehouse.execute(
+        "UPDATE ml.evidence SET gathered_at = %(now)s WHERE use_case = %(name)s", {"now": LATER, "name": past.name}
+    )
+
+    past.archive.clear(past.name, KEEP_LITTLE, LATER)
+
+    assert past.versions == [6, 4, 3, 1]
+
+
+def test_a_bento_that_a_process_was_started_from_stays(past: Past) -> None:
+    [first] = [label for label in past.bentos if label.startswith("v1-")]
+    folder = past.archive.bentos / "bentos" / past.name / first
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", str(folder)]) as process:
+        past.archive.clear(past.name, KEEP_LITTLE, LATER)
+        process.kill()
+
+    assert first in past.bentos
+
+
+def test_an_image_that_is_in_use_stays_with_its_bento_and_holds_nothing_else_up(past: Past) -> None:
+    def busy(use_case: str, label: str) -> None:
+        if label.startswith("v1-"):
+            raise ReleaseError(f"{label} is being used")
+
+    with pytest.raises(StateError, match=r"images that could not be removed: .*v1-.*is being used"):
+        replace(past.archive, remove_image=busy).clear(past.name, KEEP_LITTLE, LATER)
+
+    assert [label.split("-")[0] for label in past.bentos] == ["v1", "v3", "v4", "v6"]
+    assert past.versions == [6, 4, 3]
 
 
 def test_looking_touches_nothing(past: Past) -> None:
