@@ -13,6 +13,7 @@ from mlflow.exceptions import MlflowException
 from sluice.adapters.objects import ObjectStore
 from sluice.adapters.tracking import BUNDLE_PATH, Tracking
 from sluice.adapters.warehouse import Warehouse
+from sluice.domain.errors import ReleaseError, StateError
 from sluice.domain.evidence import Decision, Evidence, Subject
 from sluice.domain.policy import Retention
 from sluice.domain.release import Release
