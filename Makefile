@@ -58,7 +58,7 @@ logs: $(STAMP) ## Follow the logs of the stack (SERVICE=scheduler follows one)
 
 .PHONY: run
 run: $(STAMP) ## Run one stage by itself (USE_CASE=housing STAGE=train SET='snapshot=<id> again=true')
-	@$(STACK) run $(USE_CASE) $(STAGE) $(SET)
+	@$(STACK) run $(USE_CASE) $(STAGE) $(call quoted,$(value SET))
 
 .PHONY: served
 served: $(STAMP) ## Show what serves and why, or what did at a moment (USE_CASE=housing AT='2026-11-20 12:00', in UTC)
@@ -83,7 +83,7 @@ new-use-case: $(STAMP) ## Draft a use case from any CSV (NAME=wine CSV=wine.csv 
 
 .PHONY: test
 test: $(STAMP) ## Run all tests (ARGS='-k gate' chooses; tests on real data need ../shared/data or SLUICE_REAL_DATA)
-	@$(RUN) -m pytest $(ARGS)
+	@$(RUN) -m pytest --numprocesses 2 --dist loadgroup $(ARGS)
 
 .PHONY: soak
 soak: $(STAMP) ## Watch 200 healthy canaries, of which no more may be withdrawn than the policy allows (a quarter of an hour)

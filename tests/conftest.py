@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -42,15 +42,37 @@ def container_engine() -> Literal["docker", "podman"] | None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark what needs the stack; deselect, rather than skip, what needs data or an engine that is not here."""
+    """Mark what needs the stack; deselect, rather than skip, what needs data or an engine that is not here.
+
+    Of two processes one has the stack, and begins with it; whatever else there is goes to the other, file by file.
+    """
     for item in items:
-        if "live" in getattr(item, "fixturenames", ()):
+        needs_stack = "live" in getattr(item, "fixturenames", ())
+        if needs_stack:
             item.add_marker(pytest.mark.integration)
+        item.add_marker(pytest.mark.xdist_group("stack" if needs_stack else item.path.name))
+    items.sort(key=lambda item: "live" not in getattr(item, "fixturenames", ()))
     there = {"real_data": real_data_folder().is_dir(), "container": container_engine() is not None}
     absent = [item for item in items if any(item.get_closest_marker(name) for name, here in there.items() if not here)]
     if absent:
         config.hook.pytest_deselected(items=absent)
         items[:] = [item for item in items if item not in absent]
+
+
+@pytest.fixture
+def say(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Takes what a test has measured; it is shown at the end of the run, whichever process the test ran in."""
+    return lambda text: request.node.user_properties.append(("measured", text))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what was measured."""
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, ())]
+    told = [text for report in reports if report.when == "call" for name, text in report.user_properties]
+    if told:
+        terminalreporter.section("measured")
+        for text in told:
+            terminalreporter.line(text)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
 import sys
@@ -127,10 +128,11 @@ def demo(data: Data, names: tuple[str, ...]) -> None:
 def run_stage(use_case: str, stage: str, fields: tuple[str, ...]) -> None:
     """Run one stage of a use case by itself, from what the stages before it left.
 
-    Fields are those of the stage's form in Airflow, for example `snapshot=2f6c0d9a41b7e583 again=true`.
+    Fields are those of the stage's form in Airflow, for example `snapshot=2f6c0d9a41b7e583 again=true`. Several may
+    stand in one argument, quoted as a shell would: `reason="a fair price"`.
     """
     name = registry.find(environment.use_cases_folder()).get(use_case).name
-    conf = dict(_field(text) for text in fields)
+    conf = dict(_field(text) for argument in fields for text in shlex.split(argument))
     document = published(state())
     warehouse = Warehouse(document["warehouse"], REPOSITORY / "include" / "sql")
     with Airflow(document["airflow"], "admin", document["logins"]["airflow"]["admin"]) as airflow:

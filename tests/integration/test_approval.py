@@ -16,6 +16,7 @@ import pytest
 from local.runs import Run
 from sluice.domain.evidence import NOBODY
 from sluice.gate.decision import Entry, decisions
+from sluice.orchestration.approval import ANSWER
 from sluice.release.ledger import moves
 from tests.live import LiveStack
 
@@ -36,7 +37,7 @@ class Person:
         return self._ask("GET", path)
 
     def answer(self, run: Run, chosen: str, reason: str) -> int:
-        said = {"chosen_options": [chosen], "params_input": {"reason": reason}}
+        said = {"chosen_options": [chosen], "params_input": {ANSWER: reason}}
         return self._ask("PATCH", question(run), json=said).status_code
 
     def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:

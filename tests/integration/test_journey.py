@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -39,12 +39,11 @@ def test_the_first_candidate_is_promoted_on_the_thresholds_of_the_spec(
 
 @pytest.mark.container
 def test_the_image_of_the_first_release_was_run_and_keeps_to_its_budget(
-    first: dict[str, Any], capsys: pytest.CaptureFixture[str]
+    first: dict[str, Any], say: Callable[[str], None]
 ) -> None:
     checks = {check["code"]: check for part in first["evidence"] for check in part["checks"]}
 
-    with capsys.disabled():
-        print(f"\nhousing's image: {checks['image_size']['value']:.0f} MB, ready in {checks['ready']['value']:.1f} s")
+    say(f"housing's image: {checks['image_size']['value']:.0f} MB, ready in {checks['ready']['value']:.1f} s")
     assert checks["image_size"]["value"] <= 460
     assert checks["ready"]["value"] <= 6
     assert {checks[code]["verdict"] for code in ("image", "non_root", "read_only", "stops")} == {"pass"}

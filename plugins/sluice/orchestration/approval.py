@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 YES, NO = "Approve", "Reject"
 NO_REASON = "no reason given"
+ANSWER = "answer_reason"
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,8 @@ def approval(use_case: UseCase, subject: Any, decided: Any) -> Any:
         body=asked,
         options=[YES, NO],
         defaults=NO,
-        params={"reason": reason("Why; kept with your name in ml.decisions.")},
+        # Not `reason`: Airflow would fill in what the run was started for.
+        params={ANSWER: reason("Why; kept with your name in ml.decisions.")},
         response_timeout=timedelta(hours=use_case.gate.approval_hours),
         execution_timeout=timedelta(minutes=5),
     )
@@ -109,7 +111,7 @@ def _ruling(answer: dict[str, Any], hours: float) -> Ruling:
     user = answer["responded_by_user"]
     if user is None:
         return Ruling(action="lapse", actor=NOBODY, reason=f"nobody answered within {hours:g} hours")
-    said = (answer["params_input"].get("reason") or "").strip() or NO_REASON
+    said = (answer["params_input"].get(ANSWER) or "").strip() or NO_REASON
     yes = answer["chosen_options"] == [YES]
     return Ruling(action="approve" if yes else "refuse", actor=user["name"], reason=said)
 

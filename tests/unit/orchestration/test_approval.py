@@ -93,7 +93,7 @@ class Promotion:
     def answer(self, chosen: str, user: str | None = "bea", why: str | None = "looks right") -> int:
         """Let the question be answered as the operator hands it on."""
         by = {"id": user, "name": user} if user else None
-        given = {"chosen_options": [chosen], "params_input": {"reason": why}, "responded_by_user": by}
+        given = {"chosen_options": [chosen], "params_input": {"answer_reason": why}, "responded_by_user": by}
         return record_ruling(USE_CASE, self.subject.model_dump(), given, run_id=self.run_id)
 
     def deploy(self, **params: Any) -> int:

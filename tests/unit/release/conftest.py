@@ -52,15 +52,6 @@ class Client:
         return self("ps", "--all", "--quiet", "--no-trunc", "--filter", "label=sluice.probe").split()
 
 
-@pytest.fixture
-def say(capsys: pytest.CaptureFixture[str]) -> Say:
-    def line(text: str) -> None:
-        with capsys.disabled():
-            print(f"\n  measured: {text}")
-
-    return line
-
-
 @pytest.fixture(scope="session")
 def bundle(make_bundle: MakeBundle) -> Bundle:
     """Of a model that answers twice x."""
