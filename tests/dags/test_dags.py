@@ -141,7 +141,7 @@ def test_a_promotion_asks_only_where_the_spec_says_so_and_in_good_time(housing: 
     assert isinstance(question, HITLOperator)
     assert question.response_timeout == timedelta(hours=48)
     assert question.defaults == ["Reject"], "no answer is a no"
-    assert set(question.params) == {"reason"}
+    assert set(question.params) == {"answer_reason"}
     assert asking.dagrun_timeout is not None
     assert asking.dagrun_timeout > question.response_timeout
     assert not {task.task_id for task in automatic.tasks} & {"ask_approval", "record_ruling", "report_ruling"}
