@@ -151,7 +151,8 @@ def test_real_data_brings_a_better_champion_without_a_failed_request(
     assert abs(shown - mean) <= 2 * spread, "one training lands within the spread of docs/models.md"
     assert {status for status, _, _ in answers} == {200}
     [row] = live.warehouse.rows(
-        "SELECT extract(epoch FROM deployed_at) AS at FROM ml.deployments WHERE to_version = %(version)s",
+        "SELECT extract(epoch FROM deployed_at) AS at FROM ml.deployments"
+        " WHERE use_case = 'housing' AND to_version = %(version)s",
         {"version": decision["version"]},
     )
     live_after = min(at for _, version, at in answers if version == decision["version"]) - float(row["at"])

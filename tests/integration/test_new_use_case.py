@@ -45,6 +45,7 @@ def test_a_file_leads_to_a_live_endpoint(live: LiveStack, drafted: dict[str, Pat
 
     live.run(f"{name}_ingest")
     _, decision = live.promote(name, trials=4)
+    assert decision["code"] == "promote", decision["message"]
     answer = live.predict(name, example, addresses)
 
     assert decision["code"] == "promote", decision["message"]
