@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sluice.domain.measures import Metric
-from sluice.domain.policy import Generalisation, Leaks, Threshold
+from sluice.domain.policy import Calibration, Generalisation, Leaks, Threshold
 from sluice.domain.search import Family
 from sluice.ingestion.drafting.assumptions import Assumptions
 from sluice.ingestion.drafting.baseline import Baseline
@@ -32,6 +32,11 @@ HARD = 0.8
 
 #: Held-out rows below which a frequency is not told closely.
 FEW_TEST_ROWS = 200
+
+#: Share of new rows that a training's intervals and sets are to hold.
+PROMISED = 0.9
+#: How seldom the calibration rows may be so unlike all others that an honest set is refused.
+UNLUCKY = 0.001
 
 Space = dict[str, Any]
 
@@ -144,8 +149,9 @@ def allowances(assumed: Assumptions, reached: Baseline) -> dict[str, tuple[str, 
         gap = round(Generalisation().max_gap + (1 - max(mean, 0)) / 2, 2)
         why = "Much is left to chance here, so that a model may know rows by heart and do no worse on others."
         found["generalisation"] = why, {"max_gap": gap}
-    if assumed.objective.classes and assumed.parts.counts["test"] < FEW_TEST_ROWS:
-        found["calibration"] = "Few held-out rows measure probabilities coarsely.", {"max_error": 0.2}
+    coarse = _calibration(assumed)
+    if coarse:
+        found["calibration"] = "Few rows measure probabilities, and how sure a model is, coarsely.", coarse
     if best > Leaks().max_score:
         why = "A plain model is right about nearly all rows. Is that too good to be true? Look for a column made later."
         found["leaks"] = why, {"max_score": 1, "max_alone": 1}
@@ -153,6 +159,26 @@ def allowances(assumed: Assumptions, reached: Baseline) -> dict[str, tuple[str, 
         why = "A plain model is right about most rows; what tells yet more by itself is left out above."
         found["leaks"] = why, {"max_alone": MOST}
     return found
+
+
+def _calibration(assumed: Assumptions) -> dict[str, Any]:
+    """What is allowed beyond the defaults, because few rows are kept to calibrate on or to judge on.
+
+    Source: Vovk, "Conditional Validity of Inductive Conformal Predictors", ACML 2012: given its calibration rows, what
+    a split-conformal set covers follows a beta distribution.
+    """
+    # Local: scipy takes a second to import.
+    from scipy import stats
+
+    allowed: dict[str, Any] = {}
+    if assumed.objective.classes and assumed.parts.counts["test"] < FEW_TEST_ROWS:
+        allowed["max_error"] = 0.2
+    rows = assumed.parts.counts["calibration"]
+    missed = math.floor((rows + 1) * (1 - PROMISED))
+    short = PROMISED - float(stats.beta.ppf(UNLUCKY, rows + 1 - missed, missed)) if missed else 0.0
+    if short > Calibration().max_undercoverage:
+        allowed["max_undercoverage"] = math.ceil(100 * short) / 100
+    return allowed
 
 
 def monitoring(assumed: Assumptions) -> dict[str, Any]:

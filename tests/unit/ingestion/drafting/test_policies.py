@@ -28,7 +28,22 @@ def reaching(reached: Baseline, mean: float, deviation: float = 0.0) -> Baseline
 def test_what_is_easy_and_has_few_rows_is_not_suspected(wine: tuple[Assumptions, Baseline]) -> None:
     allowed = {part: values for part, (_, values) in policies.allowances(*wine).items()}
 
-    assert allowed == {"calibration": {"max_error": 0.2}, "leaks": {"max_score": 1, "max_alone": 1}}
+    assert allowed.pop("calibration").keys() == {"max_error", "max_undercoverage"}
+    assert allowed == {"leaks": {"max_score": 1, "max_alone": 1}}
+
+
+@pytest.mark.parametrize(
+    ("rows", "allowed"), [(148, 0.09), (20, 0.28), (2000, None)], ids=["few", "hardly any", "plenty"]
+)
+def test_what_a_set_may_cover_too_little_follows_from_the_rows_it_is_calibrated_on(
+    wine: tuple[Assumptions, Baseline], rows: int, allowed: float | None
+) -> None:
+    assumed, reached = wine
+    parts = dataclasses.replace(assumed.parts, counts={"train": 5000, "test": 5000, "calibration": rows})
+
+    found = policies.allowances(dataclasses.replace(assumed, parts=parts), reaching(reached, 0.9))
+
+    assert found.get("calibration", ("", {}))[1].get("max_undercoverage") == allowed
 
 
 @pytest.mark.parametrize(
