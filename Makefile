@@ -83,7 +83,7 @@ new-use-case: $(STAMP) ## Draft a use case from any CSV (NAME=wine CSV=wine.csv 
 
 .PHONY: test
 test: $(STAMP) ## Run all tests (ARGS='-k gate' chooses; tests on real data need ../shared/data or SLUICE_REAL_DATA)
-	@OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses 2 --dist loadgroup $(ARGS)
+	@OMP_NUM_THREADS=1 $(RUN) -m pytest $(ARGS)
 
 .PHONY: soak
 soak: $(STAMP) ## Watch 200 healthy canaries, of which no more may be withdrawn than the policy allows (a quarter of an hour)

@@ -42,16 +42,10 @@ def container_engine() -> Literal["docker", "podman"] | None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark what needs the stack; deselect, rather than skip, what needs data or an engine that is not here.
-
-    Of two processes one has the stack, and begins with it; whatever else there is goes to the other, file by file.
-    """
+    """Mark what needs the stack; deselect, rather than skip, what needs data or an engine that is not here."""
     for item in items:
-        needs_stack = "live" in getattr(item, "fixturenames", ())
-        if needs_stack:
+        if "live" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.integration)
-        item.add_marker(pytest.mark.xdist_group("stack" if needs_stack else item.path.name))
-    items.sort(key=lambda item: "live" not in getattr(item, "fixturenames", ()))
     there = {"real_data": real_data_folder().is_dir(), "container": container_engine() is not None}
     absent = [item for item in items if any(item.get_closest_marker(name) for name, here in there.items() if not here)]
     if absent:
@@ -61,7 +55,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture
 def say(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """Takes what a test has measured; it is shown at the end of the run, whichever process the test ran in."""
+    """Takes what a test has measured; it is shown at the end of the run."""
     return lambda text: request.node.user_properties.append(("measured", text))
 
 

@@ -331,7 +331,7 @@ def bad(house: House) -> int:
 
 
 def slow(house: House) -> int:
-    return house.register(linear(area=1.0, burn=25))
+    return house.register(linear(area=1.0, burn=80))
 
 
 def published_otherwise(house: House) -> Outcome:
@@ -415,7 +415,7 @@ EVASIONS = (
     Evasion("never ready", served_by("service.py", DEAD), "reject:ready", "never became ready"),
     Evasion("answers otherwise than it learned", served_by("desk.py", OTHERWISE), "reject:golden_parity", "golden"),
     Evasion("takes any input", served_by("routes.py", WELCOMING), "reject:bad_input", "instead of a refusal"),
-    Evasion("too slow", told(burn=25), "reject:latency_p99", "at most 60"),
+    Evasion("too slow", told(burn=80), "reject:latency_p99", "at most 60"),
     Evasion("golden rows of another model", golden_otherwise, "reject:ready", "come out wrong"),
     Evasion("no golden rows", no_golden_rows, "reject:ready", "golden"),
     Evasion("no image where one is required", image_required, "undecided:image", "requires one"),
