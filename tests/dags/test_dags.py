@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -181,3 +182,11 @@ def test_a_training_that_needs_no_search_registers_all_the_same(
         assert dag.get_task("register_candidate").trigger_rule == "none_failed"
         assert {task.task_id for task in dag.tasks if task.trigger_rule != "all_success"} == {"register_candidate"}
         assert dag.get_task("register_candidate").upstream_task_ids == {"take_snapshot", "recognise", "search"}
+
+
+@pytest.mark.parametrize("build", platform_dags, ids=lambda build: build.__name__)
+def test_the_platforms_dags_mail_under_their_own_names(build: Callable[[], DAG]) -> None:
+    dag = build()
+
+    [told] = dag.on_failure_callback  # type: ignore[misc]  # Airflow keeps what it was given
+    assert f"sluice_{told.subject.stage}" == dag.dag_id

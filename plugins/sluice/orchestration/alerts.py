@@ -83,7 +83,7 @@ def alerts(use_case: UseCase, stage: str) -> Alerts:
     return _alerts(Subject(use_case.name, stage, use_case.owner.alerts))
 
 
-def platform_alerts(stage: str = "check") -> Alerts:
+def platform_alerts(stage: str) -> Alerts:
     """The callbacks for what no use case owns; they write to those who run the platform."""
     return _alerts(platform(stage))
 

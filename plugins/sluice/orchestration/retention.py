@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG, Param
 
-from sluice.orchestration import alerts, clients, specs
-from sluice.orchestration.steps import cron, reason, step
+from sluice.orchestration import clients, specs
+from sluice.orchestration.steps import cron, platform, reason, step
 from sluice.settings import settings
 
 if TYPE_CHECKING:
@@ -31,25 +31,11 @@ log = logging.getLogger(__name__)
 
 def retention_dag() -> DAG:
     """The daily removal, one mapped task per use case."""
-    callbacks = alerts.platform_alerts()
     params = {
         "only_look": Param(False, type="boolean", title="Only look", description="Say what would go; touch nothing."),
         "reason": reason("Why this was started by hand."),
     }
-    with DAG(
-        dag_id="sluice_retention",
-        dag_display_name="Sluice: retention",
-        description="Removes what no deployment could need any more.",
-        doc_md=DOC,
-        schedule=cron("30 4 * * *"),
-        catchup=False,
-        max_active_runs=1,
-        dagrun_timeout=timedelta(hours=2),
-        tags=["sluice"],
-        default_args={"owner": "sluice", "retries": 1, "on_failure_callback": callbacks.task},
-        on_failure_callback=callbacks.run,
-        params=params,
-    ) as dag:
+    with DAG(**platform("retention", DOC, hours=2), schedule=cron("30 4 * * *"), params=params) as dag:
         mapped: Any = step(clear, minutes=30, map_index_template="{{ task.op_kwargs['name'] }}")
         mapped.expand(name=[use_case.name for use_case in specs.use_cases()])
     return dag

@@ -91,6 +91,29 @@ def common(use_case: UseCase, stage: str, doc: str, hours: float) -> dict[str, A
     }
 
 
+def platform(purpose: str, doc: str, hours: float) -> dict[str, Any]:
+    """What the platform's own DAGs share, which are no use case's.
+
+    Args:
+        purpose: Names the DAG, `sluice_<purpose>`, and its mails.
+        doc: Markdown shown in the UI.
+        hours: After which a run has failed.
+    """
+    alerts = alerting.platform_alerts(purpose)
+    return {
+        "dag_id": f"sluice_{purpose}",
+        "dag_display_name": f"Sluice: {purpose}",
+        "description": doc.strip().splitlines()[0],
+        "doc_md": f"{doc.strip()}\n\n{DOCS}",
+        "catchup": False,
+        "max_active_runs": 1,
+        "dagrun_timeout": timedelta(hours=hours),
+        "tags": ["sluice"],
+        "default_args": {"owner": "sluice", "retries": 0, "on_failure_callback": alerts.task},
+        "on_failure_callback": alerts.run,
+    }
+
+
 def cron(expression: str | None) -> CronTriggerTimetable | None:
     """A schedule in UTC, or none.
 

@@ -182,7 +182,7 @@ def test_what_no_use_case_owns_goes_to_the_platform(inbox: Inbox, monkeypatch: p
     monkeypatch.setenv("SLUICE_ALERTS_TO", "platform@example.test")
     settings.cache_clear()
 
-    platform_alerts().task[0](Task(task_id="check_specs").context(exception=ValueError("boom")))
+    platform_alerts("check").task[0](Task(task_id="check_specs").context(exception=ValueError("boom")))
 
     assert inbox.mail["to"] == "platform@example.test"
     assert inbox.mail["subject"] == "[sluice] platform check failed: check_specs"
