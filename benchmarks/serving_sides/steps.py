@@ -31,16 +31,14 @@ class Steps:
     """CPU milliseconds of each step of a request.
 
     Attributes:
-        parse: From the body to a document.
-        check: From the document to rows that keep the contract.
+        read: From the body to rows that keep the contract.
         tensors: From the rows to the graph's inputs.
         graph: From the inputs to predictions, in ONNX Runtime.
         answer: All else that its application does: headers, ids, the answer's JSON text, metrics.
         log: Writing the rows to the database, and what the thread that does it costs the others.
     """
 
-    parse: float
-    check: float
+    read: float
     tensors: float
     graph: float
     answer: float
@@ -86,18 +84,15 @@ def _run(environment: Mapping[str, str], body: str) -> dict[str, float]:
 def steps(body: bytes) -> dict[str, float]:
     """CPU milliseconds of a request's steps, and of the whole application."""
     from tabular import bundle as bundles
-    from tabular.schema import parse
 
     folder = Path(os.environ["SLUICE_BUNDLE"])
     runtime = json.loads((folder / "contract.json").read_text())["runtime_sha256"]
     bundle = bundles.load(folder, os.environ["SLUICE_USE_CASE"], runtime)
-    document = parse(body)
-    rows = bundle.schema.check(document)
+    rows = bundle.schema.instances(body)
     tensors = bundle.schema.tensors(rows)
     times = min(TIMES, ROWS // len(rows))
     return {
-        "parse": _time(lambda: parse(body), times),
-        "check": _time(lambda: bundle.schema.check(document), times),
+        "read": _time(lambda: bundle.schema.instances(body), times),
         "tensors": _time(lambda: bundle.schema.tensors(rows), times),
         "graph": _time(lambda: bundle.predict(tensors), times),
         "application": asyncio.run(_application(body, times)),

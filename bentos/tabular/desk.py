@@ -2,39 +2,41 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
-from uuid import UUID, uuid4
 
 import numpy as np
 
-from tabular.bundle import Bundle
+from tabular import ids
 from tabular.entries import Entry, Failure, Record, Role
+from tabular.forms import Form, Scored
 from tabular.metrics import Metrics
-from tabular.outputs import Answer
-from tabular.problem import Fault, ProblemError
-from tabular.schema import MOST_FAULTS, Row, parse
+from tabular.problem import MOST_FAULTS, Fault, ProblemError
 from tabular.standing import Release, Standing
 
 #: Longer reasons of a failure are cut.
 LONGEST_REASON = 200
 
 
-class Scored(NamedTuple):
-    """What a release makes of a request.
+class Call(NamedTuple):
+    """A request whose body has arrived.
 
     Attributes:
-        content: The answer's JSON text.
+        form: The shape in which it asks.
+        key: Decides its side while two releases answer.
+        started: When it arrived, on the clock of `time.perf_counter`.
+        begun: When its body was there.
     """
 
-    content: bytes
-    rows: Sequence[Row]
-    answers: Sequence[Answer]
-    ids: Sequence[UUID]
+    body: bytes
+    form: Form
+    request_id: str
+    key: str
+    started: float
+    begun: float
 
 
 @dataclass(frozen=True)
@@ -54,14 +56,13 @@ class Desk:
     note: Callable[[Record], None]
     metrics: Metrics
 
-    def answer(self, release: Release, body: bytes, request_id: str, started: float, role: Role = "champion") -> bytes:
+    def answer(self, release: Release, call: Call, started: float, role: Role = "champion") -> bytes:
         """Predict for every instance of a request, and note it down.
 
         Args:
             release: What answers.
-            body: The request's JSON text.
-            request_id: Comes back in the answer and stands in the log.
-            started: When the request arrived, on the clock of `time.perf_counter`.
+            call: The request.
+            started: From when its time counts, on the clock of `time.perf_counter`.
             role: The release's.
 
         Returns:
@@ -70,17 +71,18 @@ class Desk:
         Raises:
             ProblemError: The request breaks the contract, or has no prediction.
         """
-        scored = score(release, body, request_id)
-        self.keep(release, role, request_id, scored, time.perf_counter() - started)
-        self.metrics.predicted(release.version, release.bundle.outputs.figure(scored.answers[-1]))
-        return scored.content
+        scored = score(release, call)
+        content = call.form.content(release, scored, call.request_id, call.started)
+        self.keep(release, role, call.request_id, scored, time.perf_counter() - started)
+        self.metrics.predicted(release.version, release.bundle.outputs.figure(scored.answers))
+        return content
 
     def keep(self, release: Release, role: Role, request_id: str, scored: Scored, seconds: float) -> None:
         """Note down what a release answered, and in how many seconds."""
-        names = [field.name for field in release.bundle.schema.fields]
-        _, rows, answers, ids = scored
+        names = release.bundle.schema.names
+        answer_id, rows, answers = scored
         moment = datetime.now(UTC)
-        self.note(Entry(request_id, release.version, names, rows, answers, ids, seconds * 1000, moment, role))
+        self.note(Entry(answer_id, request_id, release.version, role, names, rows, answers, seconds * 1000, moment))
 
     def fail(self, release: Release, role: Role, request_id: str, error: Exception) -> None:
         """Note down that a release could not answer."""
@@ -100,45 +102,24 @@ def serving(standing: Standing) -> Release:
     return standing.release
 
 
-def score(release: Release, body: bytes, request_id: str) -> Scored:
+def score(release: Release, call: Call) -> Scored:
     """What a release makes of a request.
-
-    Args:
-        release: What answers.
-        body: The request's JSON text.
-        request_id: Comes back in the answer.
 
     Raises:
         ProblemError: The request breaks the contract, or has no prediction.
     """
     bundle = release.bundle
-    rows = bundle.schema.check(parse(body))
-    answers = _predict(bundle, rows)
-    ids = [uuid4() for _ in rows]
-    content = json.dumps(
-        {
-            "predictions": [
-                {**bundle.outputs.document(answer), "prediction_id": str(prediction_id)}
-                for answer, prediction_id in zip(answers, ids, strict=True)
-            ],
-            **bundle.outputs.envelope,
-            "use_case": bundle.contract.use_case,
-            "model_version": release.version,
-            "request_id": request_id,
-        },
-        allow_nan=False,
-    ).encode()
-    return Scored(content, rows, answers, ids)
-
-
-def _predict(bundle: Bundle, rows: Sequence[Row]) -> list[Answer]:
+    rows = call.form.rows(bundle.schema, call.body)
     values = bundle.predict(bundle.schema.tensors(rows))
     usable = bundle.outputs.usable(values)
     if not usable.all():
-        odd = [int(index) for index in np.flatnonzero(~usable)]
-        faults = [Fault(f"instances[{index}]", "has no prediction") for index in odd[:MOST_FAULTS]]
-        raise ProblemError(422, "no-prediction", f"{len(odd)} instances have no prediction", faults)
-    return bundle.outputs.answers(values)
+        raise _unanswerable(call.form, np.flatnonzero(~usable).tolist())
+    return Scored(ids.fresh(), rows, bundle.outputs.answers(values))
+
+
+def _unanswerable(form: Form, odd: Sequence[int]) -> ProblemError:
+    faults = [Fault(form.place(index), "has no prediction") for index in odd[:MOST_FAULTS]]
+    return ProblemError(422, "no-prediction", f"{len(odd)} instances have no prediction", faults)
 
 
 def _reason(error: Exception) -> str:

@@ -4,66 +4,61 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Self
-from uuid import UUID
+from typing import Literal
 
-from tabular.outputs import Answer
+import msgspec
+
+from tabular.outputs import Answers
 from tabular.schema import Row
 
 #: Whose the answer is; a shadow's is given to nobody.
 Role = Literal["champion", "challenger", "shadow"]
 
 ANSWERS = """
-COPY serving.predictions (
-    prediction_id, request_id, use_case, model_version, features, prediction, label, probabilities,
-    latency_ms, predicted_at, role
+COPY serving.answers (
+    answer_id, request_id, use_case, model_version, role, size, names, features, predictions, labels, probabilities,
+    latency_ms, predicted_at
 ) FROM STDIN WITH (FORMAT csv)
 """
 FAILURES = """
 COPY serving.failures (request_id, use_case, model_version, role, reason, failed_at) FROM STDIN WITH (FORMAT csv)
 """
 
+_encode = msgspec.json.Encoder().encode
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """One answered request.
+    """One answered request, or one block of an upload.
 
     Attributes:
-        rows: The instances, in the order of `names`.
+        answer_id: The first prediction's id.
+        names: Of the columns.
+        rows: The instances, with a value for each name.
         answers: One per row.
         latency_ms: From the request's arrival to its answer, without what others tried before.
     """
 
+    answer_id: str
     request_id: str
     version: int
+    role: Role
     names: Sequence[str]
     rows: Sequence[Row]
-    answers: Sequence[Answer]
-    prediction_ids: Sequence[UUID]
+    answers: Answers
     latency_ms: float
     predicted_at: datetime
-    role: Role = "champion"
 
     @property
     def size(self) -> int:
-        """How many rows the log gets from it."""
+        """How many predictions it holds."""
         return len(self.rows)
 
-    def cut(self, start: int, end: int) -> Self:
-        """Some of its rows."""
-        return replace(
-            self,
-            rows=self.rows[start:end],
-            answers=self.answers[start:end],
-            prediction_ids=self.prediction_ids[start:end],
-        )
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Failure:
     """A request that a release could not answer, though it keeps to its contract.
 
@@ -79,29 +74,24 @@ class Failure:
 
     @property
     def size(self) -> int:
-        """How many rows the log gets from it."""
+        """How much room it takes in the log."""
         return 1
-
-    def cut(self, start: int, end: int) -> Self:
-        """It has no parts."""
-        return self
 
 
 Record = Entry | Failure
 
 
 def answers(records: Iterable[Record], use_case: str) -> io.StringIO:
-    """The answered rows among some records, as `ANSWERS` copies them."""
+    """The answered requests among some records, as `ANSWERS` copies them."""
     text = io.StringIO()
     writer = csv.writer(text)
     for entry in records:
         if isinstance(entry, Failure):
             continue
-        latency, moment = repr(entry.latency_ms), entry.predicted_at.isoformat()
-        for row, answer, prediction_id in zip(entry.rows, entry.answers, entry.prediction_ids, strict=True):
-            features = json.dumps(dict(zip(entry.names, row, strict=True)), ensure_ascii=False, allow_nan=False)
-            identity = (prediction_id, entry.request_id, use_case, entry.version)
-            writer.writerow((*identity, features, *_columns(answer), latency, moment, entry.role))
+        identity = (entry.answer_id, entry.request_id, use_case, entry.version, entry.role, entry.size)
+        features = (_texts(entry.names), _encode(entry.rows).decode())
+        moment = (repr(entry.latency_ms), entry.predicted_at.isoformat())
+        writer.writerow((*identity, *features, *_columns(entry.answers), *moment))
     text.seek(0)
     return text
 
@@ -118,8 +108,14 @@ def failures(records: Iterable[Record], use_case: str) -> io.StringIO:
     return text
 
 
-def _columns(answer: Answer) -> tuple[str, str, str]:
-    """Prediction, label and probabilities; what is empty becomes null."""
-    if answer.probabilities is None:
-        return repr(answer.prediction), "", ""
-    return "", str(answer.prediction), json.dumps(answer.probabilities, ensure_ascii=False, allow_nan=False)
+def _columns(given: Answers) -> tuple[str, str, str]:
+    """Predictions, labels and probabilities; what is empty becomes null."""
+    if given.probabilities is None:
+        return f"{{{','.join(map(repr, given.predictions))}}}", "", ""
+    return "", _texts(map(str, given.predictions)), _encode(given.probabilities).decode()
+
+
+def _texts(values: Iterable[str]) -> str:
+    """An array of text, as Postgres writes one."""
+    quoted = (value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
+    return "{" + ",".join(f'"{value}"' for value in quoted) + "}"

@@ -7,7 +7,7 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ logger = logging.getLogger("bentoml.tabular")
 #: Seconds between two batches, and most seconds between two tries to connect.
 BATCH_EVERY = 0.25
 LONGEST_PAUSE = 10.0
-#: Rows in one COPY.
+#: Predictions in one COPY.
 BATCH_ROWS = 5000
 
 ENSURE_PARTITION = "SELECT serving.ensure_partition(%(day)s)"
@@ -38,8 +38,9 @@ class Log:
         dsn: The warehouse.
         use_case: Whose predictions.
         heartbeat: Kept on the same connection.
-        capacity: Most rows that wait.
-        on_drop: Told how many rows were dropped.
+        capacity: Most predictions that wait.
+        on_drop: Told how many predictions were dropped.
+        on_write: Told how many predictions the warehouse took, 0 where it took only a heartbeat.
     """
 
     def __init__(
@@ -49,12 +50,14 @@ class Log:
         heartbeat: Heartbeat,
         capacity: int,
         on_drop: Callable[[int], None] = lambda _: None,
+        on_write: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._dsn = dsn
         self._use_case = use_case
         self._heartbeat = heartbeat
         self._capacity = capacity
         self._on_drop = on_drop
+        self._on_write = on_write
         self._waiting: deque[Record] = deque()
         self._rows = 0
         self._lock = threading.Lock()
@@ -68,15 +71,25 @@ class Log:
         """Begin to write."""
         self._thread.start()
 
+    @property
+    def waiting(self) -> int:
+        """How many predictions wait."""
+        return self._rows
+
+    @property
+    def room(self) -> int:
+        """How many predictions it can take now."""
+        return self._capacity - self._rows
+
     def offer(self, record: Record) -> None:
-        """Take a record, or as many of its rows as there is room for; never waits, never fails."""
+        """Take a record if there is room for it; never waits, never fails."""
         with self._lock:
-            taken = min(record.size, self._capacity - self._rows)
-            self._rows += taken
+            taken = record.size <= self._capacity - self._rows
             if taken:
-                self._waiting.append(record if taken == record.size else record.cut(0, taken))
-        if taken < record.size:
-            self._on_drop(record.size - taken)
+                self._rows += record.size
+                self._waiting.append(record)
+        if not taken:
+            self._on_drop(record.size)
 
     def close(self, patience: float = 5.0) -> None:
         """Write what waits, take the heartbeat back, end.
@@ -142,7 +155,7 @@ class Log:
         return batch
 
     def _write(self, batch: Sequence[Record]) -> None:
-        """Write a batch whole; where a row is the fault, halve until only that row is left out."""
+        """Write a batch whole; where a record is the fault, halve until only that one is left out."""
         link = self._connected()
         days = {record.predicted_at.date() for record in batch if isinstance(record, Entry)}
         try:
@@ -154,19 +167,25 @@ class Log:
                 if any(isinstance(record, Failure) for record in batch):
                     cursor.copy_expert(entries.FAILURES, entries.failures(batch, self._use_case))
             self._days.update(days)
-        except (psycopg2.DataError, psycopg2.IntegrityError) as error:
-            halves = list(_halves(batch))
-            if len(halves) > 1:
-                for half in halves:
-                    self._write(half)
-            # A row that is there already was written by a try whose end was never heard of.
-            elif not isinstance(error, psycopg2.errors.UniqueViolation):
-                logger.error("a prediction cannot be logged: %s", _first_line(error))
-                self._on_drop(1)
+        # The two that are not the database's: what cannot even be written as text.
+        except (psycopg2.DataError, psycopg2.IntegrityError, ValueError, OverflowError) as error:
+            if len(batch) > 1:
+                middle = len(batch) // 2
+                self._write(batch[:middle])
+                self._write(batch[middle:])
+            # What is there already was written by a try whose end was never heard of.
+            elif isinstance(error, psycopg2.errors.UniqueViolation):
+                self._on_write(batch[0].size)
+            else:
+                logger.error("an answer cannot be logged: %s", _first_line(error))
+                self._on_drop(batch[0].size)
+        else:
+            self._on_write(sum(record.size for record in batch))
 
     def _beat(self) -> None:
         if self._heartbeat.is_due():
             self._heartbeat.beat(self._connected())
+            self._on_write(0)
 
     def _connected(self) -> Connection:
         if self._link is None:
@@ -198,17 +217,6 @@ class Log:
         if self._link is not None:
             self._link.close()
             self._link = None
-
-
-def _halves(batch: Sequence[Record]) -> Iterator[Sequence[Record]]:
-    if len(batch) > 1:
-        yield from (batch[: len(batch) // 2], batch[len(batch) // 2 :])
-        return
-    (record,) = batch
-    middle = record.size // 2
-    if middle:
-        yield [record.cut(0, middle)]
-        yield [record.cut(middle, record.size)]
 
 
 def _first_line(error: Exception) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,20 +20,17 @@ Mask = npt.NDArray[np.bool_]
 ROUNDING = 1e-9
 SUM_ROUNDING = 1e-6
 
-#: Above this e^x is no double any more.
-_LARGEST_EXPONENT = math.log(sys.float_info.max)
 
-
-class Answer(NamedTuple):
-    """What one instance is answered.
+class Answers(NamedTuple):
+    """What the instances of a request are answered, in their order.
 
     Attributes:
-        prediction: A number in the output's unit, or the value of a class.
-        probabilities: Value -> probability of every class, in the contract's order; None for a number.
+        predictions: Numbers in the output's unit, or values of classes.
+        probabilities: Value -> probability of every class, in the contract's order; None for numbers.
     """
 
-    prediction: float | str
-    probabilities: Mapping[str, float] | None = None
+    predictions: Sequence[float] | Sequence[str]
+    probabilities: Sequence[Mapping[str, float]] | None = None
 
 
 class Outputs(Protocol):
@@ -58,18 +54,18 @@ class Outputs(Protocol):
             Shape (rows,).
         """
 
-    def answers(self, outputs: Doubles) -> list[Answer]:
+    def answers(self, outputs: Doubles) -> Answers:
         """One answer per row.
 
         Args:
             outputs: Shape (rows, width), every row usable.
         """
 
-    def document(self, answer: Answer) -> dict[str, Any]:
-        """An answer as callers read it."""
+    def documents(self, answers: Answers, prediction_ids: Sequence[str]) -> list[dict[str, Any]]:
+        """The answers as callers read them, each with its id."""
 
-    def figure(self, answer: Answer) -> float:
-        """The one number that stands for an answer where only a number can."""
+    def figure(self, answers: Answers) -> float:
+        """The one number that stands for the last answer where only a number can."""
 
 
 @dataclass(frozen=True)
@@ -88,14 +84,19 @@ class Number:
         finite: Mask = np.isfinite(outputs[:, 0])
         return finite
 
-    def answers(self, outputs: Doubles) -> list[Answer]:
-        return [Answer(number) for number in outputs[:, 0].tolist()]
+    def answers(self, outputs: Doubles) -> Answers:
+        return Answers(outputs[:, 0].tolist())
 
-    def document(self, answer: Answer) -> dict[str, Any]:
-        return {"prediction": answer.prediction, "interval": bounds(self.interval, self.figure(answer))}
+    def documents(self, answers: Answers, prediction_ids: Sequence[str]) -> list[dict[str, Any]]:
+        numbers = answers.predictions
+        intervals = bounds(self.interval, np.array(numbers)).tolist() if self.interval else [None] * len(numbers)
+        return [
+            {"prediction": number, "interval": interval, "prediction_id": prediction_id}
+            for number, interval, prediction_id in zip(numbers, intervals, prediction_ids, strict=True)
+        ]
 
-    def figure(self, answer: Answer) -> float:
-        return float(answer.prediction)
+    def figure(self, answers: Answers) -> float:
+        return float(answers.predictions[-1])
 
 
 @dataclass(frozen=True)
@@ -126,31 +127,33 @@ class Classes:
         whole: Mask = within & (np.abs(outputs.sum(axis=1) - 1) <= SUM_ROUNDING)
         return whole
 
-    def answers(self, outputs: Doubles) -> list[Answer]:
-        return [self._answer(row) for row in outputs.clip(0.0, 1.0).tolist()]
-
-    def _answer(self, row: Sequence[float]) -> Answer:
-        probabilities = dict(zip(self.titles, row, strict=True))
+    def answers(self, outputs: Doubles) -> Answers:
+        values, cut = list(self.titles), outputs.clip(0.0, 1.0)
         # The first of equals.
-        return Answer(max(probabilities, key=probabilities.__getitem__), probabilities)
+        chosen = [values[place] for place in cut.argmax(axis=1).tolist()]
+        return Answers(chosen, [dict(zip(values, row, strict=True)) for row in cut.tolist()])
 
-    def document(self, answer: Answer) -> dict[str, Any]:
-        return {
-            "prediction": answer.prediction,
-            "prediction_label": self.titles[str(answer.prediction)],
-            "probabilities": answer.probabilities,
-            "prediction_set": self._set(answer),
-        }
+    def documents(self, answers: Answers, prediction_ids: Sequence[str]) -> list[dict[str, Any]]:
+        rows = zip(answers.predictions, answers.probabilities or (), prediction_ids, strict=True)
+        return [
+            {
+                "prediction": value,
+                "prediction_label": self.titles[str(value)],
+                "probabilities": probabilities,
+                "prediction_set": self._set(str(value), probabilities),
+                "prediction_id": prediction_id,
+            }
+            for value, probabilities, prediction_id in rows
+        ]
 
-    def _set(self, answer: Answer) -> list[str] | None:
+    def _set(self, chosen: str, probabilities: Mapping[str, float]) -> list[str] | None:
         if self.prediction_set is None:
             return None
         least = self.prediction_set.threshold
-        probabilities = (answer.probabilities or {}).items()
-        return [value for value, p in probabilities if p >= least or value == answer.prediction]
+        return [value for value, p in probabilities.items() if p >= least or value == chosen]
 
-    def figure(self, answer: Answer) -> float:
-        return (answer.probabilities or {})[self.positive or str(answer.prediction)]
+    def figure(self, answers: Answers) -> float:
+        return (answers.probabilities or ())[-1][self.positive or str(answers.predictions[-1])]
 
 
 def of(contract: Contract) -> Outputs:
@@ -179,26 +182,26 @@ def of(contract: Contract) -> Outputs:
     return Classes(titles, positive, contract.prediction_set)
 
 
-def bounds(interval: Interval | None, prediction: float) -> tuple[float, float] | None:
-    """Both ends of the interval around a prediction, cut to the target's declared range; always finite.
+def bounds(interval: Interval, predictions: Doubles) -> Doubles:
+    """Both ends of the intervals around predictions, cut to the target's declared range; always finite.
 
     Args:
-        interval: None where it was not measured.
-        prediction: In the output's unit.
+        interval: As it was measured.
+        predictions: Shape (rows,), in the output's unit.
+
+    Returns:
+        Shape (rows, 2).
     """
-    if interval is None:
-        return None
     half = interval.half_width
+    widths = np.array([-half, half])
     if interval.scale == "log":
-        # There is no logarithm from -1 down; the limit there is -1 itself.
-        centre = math.log1p(prediction) if prediction > -1 else -math.inf
-        low, high = _expm1(centre - half), _expm1(centre + half)
+        # There is no logarithm from -1 down; the limit there is -1 itself. What leaves the doubles is cut below.
+        with np.errstate(divide="ignore", over="ignore"):
+            ends = np.expm1(np.log1p(np.maximum(predictions, -1.0))[:, None] + widths)
     else:
-        low, high = prediction - half, prediction + half
+        with np.errstate(over="ignore"):
+            ends = predictions[:, None] + widths
     least = -sys.float_info.max if interval.minimum is None else interval.minimum
     most = sys.float_info.max if interval.maximum is None else interval.maximum
-    return min(max(low, least), most), min(max(high, least), most)
-
-
-def _expm1(exponent: float) -> float:
-    return math.expm1(exponent) if exponent < _LARGEST_EXPONENT else math.inf
+    cut: Doubles = ends.clip(least, most)
+    return cut

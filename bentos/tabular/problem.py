@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 MEDIA_TYPE = "application/problem+json"
+#: More faults than this are not listed: a large body could hold millions.
+MOST_FAULTS = 200
 
 TITLES: Mapping[str, str] = {
     "malformed-json": "The body is not JSON",
@@ -15,7 +17,12 @@ TITLES: Mapping[str, str] = {
     "method-not-allowed": "This address does not take this method",
     "body-too-large": "The body is too large",
     "too-many-instances": "There are too many instances in one request",
-    "unsupported-media-type": "The body must be JSON",
+    "body-too-slow": "The body takes too long to arrive",
+    "unsupported-media-type": "The body is of another type than this address takes",
+    "unauthorized": "A key is needed",
+    "too-many-requests": "There are too many requests",
+    "busy": "The service has its hands full",
+    "warehouse-away": "The warehouse does not answer",
     "contract": "The request breaks the contract",
     "no-prediction": "The model has no answer for these values",
     "internal": "The service failed",

@@ -5,22 +5,26 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
 
 import bentoml
 import httpx
 
 from tabular import contract as documents
 from tabular import settings as configuration
+from tabular.admission import Admission
 from tabular.contract import Contract
 from tabular.desk import Desk
+from tabular.door import Door
 from tabular.entries import Record
 from tabular.errors import BundleError, ConfigurationError
+from tabular.exchange import Bounds
 from tabular.follow import Follower
+from tabular.guards import Guards, shared
 from tabular.heartbeat import Heartbeat
 from tabular.log import Log
 from tabular.metrics import Metrics
+from tabular.pulse import Pulse
+from tabular.push import Gateway, Push
 from tabular.routes import Routes
 from tabular.runtime import runtime_sha256
 from tabular.settings import PACKAGE, Settings
@@ -29,18 +33,6 @@ from tabular.sources import Image, ObjectStore, Registry, Source
 from tabular.supervision import Supervision
 
 logger = logging.getLogger("bentoml.tabular")
-
-Message = MutableMapping[str, Any]
-
-
-async def door(
-    scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
-) -> None:
-    """Hand every request that BentoML does not answer itself to the service's own application.
-
-    A plain function, because BentoML would answer unknown addresses itself if it saw an application's routes.
-    """
-    await bentoml.get_current_service().application(scope, receive, send)
 
 
 @bentoml.service(
@@ -58,7 +50,6 @@ async def door(
     logging={"access": {"enabled": False}},
     metrics={"enabled": False},
 )
-@bentoml.asgi_app(door)
 class Tabular:
     """Answers predictions with the champion of one use case, and with its challenger where there is one."""
 
@@ -78,10 +69,15 @@ class Tabular:
             on_new_runtime=self._on_new_runtime if settings.on_new_runtime == "exit" else lambda _: None,
         )
         self._log = self._make_log(settings)
+        self._pulse = Pulse(self._metrics, lambda: self._follower.standing, self._log)
+        self._push = self._make_push(settings)
         self._stop = threading.Event()
         desk = Desk(self._use_case, self._runtime, lambda: self._follower.standing, self._note, self._metrics)
         self._shadow = Shadow(desk)
-        self.application = Routes(desk, settings.body_limit, self._shadow).application()
+        bounds = Bounds(settings.body_limit, settings.body_seconds)
+        guards = Guards.over_https(settings.hsts)
+        routes = Routes(desk, bounds, self._shadow, Admission.of(settings), guards)
+        self.application = shared(routes.application(), settings.cors_origins, guards)
 
     @bentoml.on_startup  # type: ignore[untyped-decorator]
     def start(self) -> None:
@@ -90,6 +86,9 @@ class Tabular:
         self._shadow.start()
         if self._log:
             self._log.start()
+        self._pulse.start()
+        if self._push:
+            self._push.start()
         if bentoml.server_context.worker_index is not None:
             threading.Thread(target=self._supervision.watch, args=(self._stop,), name="watch", daemon=True).start()
 
@@ -99,8 +98,11 @@ class Tabular:
         self._stop.set()
         self._follower.stop()
         self._shadow.stop()
+        self._pulse.stop()
         if self._log:
             self._log.close()
+        if self._push:
+            self._push.stop()
         if self._client:
             self._client.close()
 
@@ -119,13 +121,28 @@ class Tabular:
         if settings.warehouse_dsn is None:
             logger.warning("SLUICE_WAREHOUSE_DSN is not set: predictions are answered and not logged")
             return None
+        self._metrics.logging(settings.log_rows)
         return Log(
             settings.warehouse_dsn,
             self._use_case,
             Heartbeat(self._use_case, self._runtime, lambda: self._follower.standing),
             settings.log_rows,
             on_drop=self._metrics.dropped,
+            on_write=self._metrics.written,
         )
+
+    def _make_push(self, settings: Settings) -> Push | None:
+        if settings.pushgateway is None:
+            return None
+        password = settings.pushgateway_password.get_secret_value()
+        gateway = Gateway(settings.pushgateway, settings.pushgateway_user, password, settings.push_seconds)
+        return Push(gateway, self._use_case, settings.home / "sluice" / "push.lock")
+
+
+# The decorator has made a service of the class.
+Tabular.add_asgi_middleware(  # type: ignore[attr-defined]
+    Door, guards=Guards.over_https(configuration.read().hsts).data
+)
 
 
 def _baked_use_case(settings: Settings) -> str:

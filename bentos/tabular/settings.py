@@ -7,13 +7,31 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from tabular.errors import ConfigurationError
 
 PACKAGE = Path(__file__).resolve().parent
 
 NonEmpty = Annotated[str, StringConstraints(min_length=1)]
+#: Without name and password: those have variables of their own.
+WebAddress = Annotated[str, StringConstraints(pattern=r"^https?://[^@\s]+$")]
+#: As browsers name the site of a page: without a path, and without a slash at the end.
+Origin = Annotated[str, StringConstraints(pattern=r"^(https?://[^/@\s*]+|\*)$", to_lower=True)]
+
+
+def _parts(text: object) -> object:
+    return tuple(part.strip() for part in text.split(",")) if isinstance(text, str) else text
 
 
 class Settings(BaseModel):
@@ -38,10 +56,48 @@ class Settings(BaseModel):
     """What to do when the champion needs other serving code: go on, or end to be started anew with it."""
     body_limit: int = Field(default=10_000_000, ge=1000, alias="SLUICE_BODY_LIMIT")
     """Largest request body, in bytes."""
-    log_rows: int = Field(default=10_000, ge=1, alias="SLUICE_LOG_ROWS")
+    body_seconds: float = Field(default=10, gt=0, alias="SLUICE_BODY_SECONDS")
+    """Longest time for a whole request body, or for the next piece of one that is streamed."""
+    access: Literal["keys", "open"] = Field(default="keys", alias="SLUICE_ACCESS")
+    """Who may ask: whoever has a key, or everybody."""
+    api_keys: Path | None = Field(default=None, alias="SLUICE_API_KEYS")
+    """File of the keys; nobody gets in if absent."""
+    rate: float | None = Field(default=None, ge=0, alias="SLUICE_RATE")
+    """Requests per second of one key, or where there are none of one address, in one process; 0 for any number.
+
+    If absent, 1000 of a key; of an address any number, because everybody may come through one and the same proxy.
+    """
+    burst: int | None = Field(default=None, ge=1, alias="SLUICE_BURST")
+    """Requests at once after a pause; as many as in one second if absent."""
+    cors_origins: Annotated[tuple[Origin, ...], BeforeValidator(_parts)] = Field(
+        default=(), alias="SLUICE_CORS_ORIGINS"
+    )
+    """Sites whose pages may ask, separated by commas; `*` alone for all."""
+    hsts: int = Field(default=0, ge=0, alias="SLUICE_HSTS")
+    """Seconds for which browsers shall reach this service by HTTPS alone; 0 to say nothing of it."""
+    log_rows: int = Field(default=50_000, ge=1, alias="SLUICE_LOG_ROWS")
     """Most predictions that wait for the database; more are dropped and counted."""
+    pushgateway: WebAddress | None = Field(default=None, alias="SLUICE_PUSHGATEWAY")
+    """Where the metrics are pushed to, for whom nothing can scrape; nowhere if absent."""
+    pushgateway_user: NonEmpty | None = Field(default=None, alias="SLUICE_PUSHGATEWAY_USER")
+    pushgateway_password: SecretStr = Field(default=SecretStr(""), alias="SLUICE_PUSHGATEWAY_PASSWORD")
+    push_seconds: float = Field(default=15, ge=0.1, le=3600, alias="SLUICE_PUSH_SECONDS")
     home: Path = Field(default_factory=lambda: Path.home() / "bentoml", alias="BENTOML_HOME")
     """The server's own folder."""
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _all_or_some(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        if "*" in origins and len(origins) > 1:
+            raise ValueError("`*` lets all sites in, so it stands alone")
+        return origins
+
+    @field_validator("pushgateway_password")
+    @classmethod
+    def _of_somebody(cls, password: SecretStr, info: ValidationInfo) -> SecretStr:
+        if info.data.get("pushgateway_user") is None:
+            raise ValueError("without SLUICE_PUSHGATEWAY_USER nobody would be known by it")
+        return password
 
 
 def read(environment: Mapping[str, str] = os.environ) -> Settings:

@@ -7,8 +7,7 @@ import queue
 import threading
 import time
 
-from tabular.desk import Desk, score
-from tabular.sides import Call
+from tabular.desk import Call, Desk, score
 from tabular.standing import Release
 
 logger = logging.getLogger("bentoml.tabular")
@@ -40,7 +39,7 @@ class Shadow:
         self._stop.set()
         self._thread.join(timeout=5)
 
-    async def offer(self, release: Release, call: Call) -> None:
+    def offer(self, release: Release, call: Call) -> None:
         """Take a request, if there is room for it; never waits, never fails."""
         try:
             self._waiting.put_nowait((release, call))
@@ -65,7 +64,7 @@ class Shadow:
         # This thread's own time: beside the requests under way it waits for its turn, which an answer would not.
         began = time.thread_time()
         try:
-            scored = score(release, call.body, call.request_id)
+            scored = score(release, call)
         except Exception as error:
             self._desk.fail(release, "shadow", call.request_id, error)
             return "failed"

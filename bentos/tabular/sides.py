@@ -6,25 +6,9 @@ import time
 from hashlib import sha256
 from typing import NamedTuple
 
-from tabular.desk import Desk
+from tabular.desk import Call, Desk
 from tabular.problem import ProblemError
 from tabular.standing import Challenger, Release
-
-
-class Call(NamedTuple):
-    """A request whose body has arrived.
-
-    Attributes:
-        key: Decides its side.
-        started: When it arrived, on the clock of `time.perf_counter`.
-        begun: When its body was there.
-    """
-
-    body: bytes
-    request_id: str
-    key: str
-    started: float
-    begun: float
 
 
 class Reply(NamedTuple):
@@ -62,7 +46,7 @@ def answer(desk: Desk, champion: Release, challenger: Challenger | None, call: C
     release = challenger.release
     asked = time.perf_counter()
     try:
-        content = desk.answer(release, call.body, call.request_id, call.started, "challenger")
+        content = desk.answer(release, call, call.started, "challenger")
     # Whatever it is, the caller does not see it.
     except Exception as error:
         return _instead(desk, champion, release, call, error, time.perf_counter() - asked)
@@ -89,7 +73,7 @@ def _blame(desk: Desk, challenger: Release, call: Call, failed: Exception) -> No
 
 def _by_champion(desk: Desk, champion: Release, call: Call, started: float) -> Reply:
     try:
-        return Reply(desk.answer(champion, call.body, call.request_id, started), champion.version)
+        return Reply(desk.answer(champion, call, started), champion.version)
     except Exception as error:
         if not _refuses(error):
             desk.fail(champion, "champion", call.request_id, error)

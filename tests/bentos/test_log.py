@@ -14,10 +14,11 @@ import psycopg2
 import pytest
 
 from sluice.adapters.warehouse import Warehouse
+from tabular import ids
 from tabular.entries import Entry, Failure
 from tabular.heartbeat import Heartbeat
 from tabular.log import Log
-from tabular.outputs import Answer
+from tabular.outputs import Answers
 from tabular.standing import Standing
 from tests.bentos.servers import eventually
 
@@ -43,64 +44,70 @@ def make_log(warehouse: Warehouse, drops: list[int]) -> Iterator[MakeLog]:
         log.close(patience=0)
 
 
-def entry(*rows: Sequence[Any], answers: Sequence[Answer] = (), moment: datetime | None = None) -> Entry:
-    ids = [uuid4() for _ in rows]
-    answers = answers or [Answer(float(index)) for index in range(len(rows))]
-    return Entry(uuid4().hex, 3, ["income", "place"], rows, answers, ids, 1.5, moment or datetime.now(UTC))
+def entry(*rows: Sequence[Any], answers: Answers | None = None, moment: datetime | None = None) -> Entry:
+    answers = answers or Answers([float(index) for index in range(len(rows))])
+    moment = moment or datetime.now(UTC)
+    return Entry(ids.fresh(), uuid4().hex, 3, "champion", ["income", "place"], rows, answers, 1.5, moment)
 
 
 def kept(warehouse: Warehouse, given: Entry) -> list[dict[str, Any]]:
-    query = (
-        "SELECT * FROM serving.predictions WHERE request_id = %(request_id)s ORDER BY prediction, features ->> 'income'"
-    )
+    query = "SELECT * FROM serving.predictions WHERE request_id = %(request_id)s ORDER BY prediction_id"
     return warehouse.rows(query, {"request_id": given.request_id})
 
 
 def test_values_come_back_as_they_were(make_log: MakeLog, warehouse: Warehouse) -> None:
     log = make_log()
-    given = entry((0.1 + 0.2, 'a "quoted", \\ back\nslashed ünïcode'), (None, None), (10**300, "x"))
+    given = entry((0.1 + 0.2, 'a "quoted", \\ back\nslashed ünïcode'), (None, None), (12345.678, "x"))
     log.offer(given)
     log.start()
     rows = eventually(lambda: kept(warehouse, given))
     assert [row["features"]["place"] for row in rows] == [row[1] for row in given.rows]
-    assert [row["features"]["income"] for row in rows] == [0.1 + 0.2, None, 10**300]
+    assert [row["features"]["income"] for row in rows] == [0.1 + 0.2, None, 12345.678]
     assert rows[0]["predicted_at"] == given.predicted_at
+    assert [row["prediction_id"] for row in rows] == ids.predictions(given.answer_id, 3)
 
 
 def test_a_class_is_kept_with_its_probabilities(make_log: MakeLog, warehouse: Warehouse) -> None:
     log = make_log()
     odd = 'a "class", with \\ and ü'
-    answers = [Answer("low", {"low": 0.1 + 0.2, odd: 0.7}), Answer(odd, {"low": 1e-300, odd: 1.0})]
+    probabilities = [{"low": 0.1 + 0.2, odd: 0.7}, {"low": 1e-300, odd: 1.0}]
+    answers = Answers(["low", odd], probabilities)
     given = entry((1, "a"), (2, "b"), answers=answers)
     log.offer(given)
     log.start()
     rows = eventually(lambda: kept(warehouse, given))
     assert [(row["prediction"], row["label"], row["probabilities"]) for row in rows] == [
-        (None, answer.prediction, answer.probabilities) for answer in answers
+        (None, "low", probabilities[0]),
+        (None, odd, probabilities[1]),
     ]
 
 
 @pytest.mark.parametrize(
-    ("prediction", "label", "probabilities", "taken"),
+    ("predictions", "labels", "probabilities", "taken"),
     [
-        (1.5, None, None, True),
-        (None, "low", '{"low": 1.0}', True),
+        ([1.5], None, None, True),
+        (None, ["low"], '[{"low": 1.0}]', True),
         (None, None, None, False),
-        (1.5, "low", '{"low": 1.0}', False),
-        (None, "low", None, False),
-        (1.5, None, '{"low": 1.0}', False),
+        ([1.5], ["low"], '[{"low": 1.0}]', False),
+        (None, ["low"], None, False),
+        ([1.5], None, '[{"low": 1.0}]', False),
+        ([1.5, 2.5], None, None, False),
     ],
-    ids=["a number", "a class", "neither", "both", "a class without probabilities", "a number with probabilities"],
+    ids=["a number", "a class", "neither", "both", "no probabilities", "number with probabilities", "another size"],
 )
-def test_the_log_holds_a_number_or_a_class(
-    warehouse: Warehouse, prediction: float | None, label: str | None, probabilities: str | None, taken: bool
+def test_the_log_holds_numbers_or_classes(
+    warehouse: Warehouse,
+    predictions: list[float] | None,
+    labels: list[str] | None,
+    probabilities: str | None,
+    taken: bool,
 ) -> None:
     insert = (
-        "INSERT INTO serving.predictions (prediction_id, request_id, use_case, model_version, features, prediction,"
-        " label, probabilities, latency_ms, predicted_at)"
-        " VALUES (gen_random_uuid(), 'r', 'rents', 1, '{}', %(prediction)s, %(label)s, %(probabilities)s, 1, now())"
+        "INSERT INTO serving.answers (answer_id, request_id, use_case, model_version, role, size, names, features,"
+        " predictions, labels, probabilities, latency_ms, predicted_at) VALUES (gen_random_uuid(), 'r', 'rents', 1,"
+        " 'champion', 1, '{}', '[[]]', %(predictions)s, %(labels)s, %(probabilities)s, 1, now())"
     )
-    values = {"prediction": prediction, "label": label, "probabilities": probabilities}
+    values = {"predictions": predictions, "labels": labels, "probabilities": probabilities}
     warehouse.rows("SELECT serving.ensure_partition(current_date)")
     with contextlib.nullcontext() if taken else pytest.raises(psycopg2.errors.CheckViolation):
         assert warehouse.execute(insert, values) == 1
@@ -114,25 +121,26 @@ def test_each_day_gets_its_partition(make_log: MakeLog, warehouse: Warehouse) ->
     log.start()
     log.close()
     assert [len(kept(warehouse, given)) for given in days] == [1, 1]
-    assert warehouse.rows("SELECT to_regclass('serving.predictions_20310502') IS NOT NULL AS there") == [
+    assert warehouse.rows("SELECT to_regclass('serving.answers_20310502') IS NOT NULL AS there") == [
         {"there": True}
     ]
 
 
-def test_one_row_that_the_database_cannot_hold_costs_only_itself(
-    make_log: MakeLog, warehouse: Warehouse, drops: list[int]
+@pytest.mark.parametrize("bad", ["bad \x00", "bad \ud800"], ids=["for the database", "for any text"])
+def test_an_answer_that_cannot_be_kept_costs_only_itself(
+    make_log: MakeLog, warehouse: Warehouse, drops: list[int], bad: str
 ) -> None:
     log = make_log()
-    given = [entry((1, "good"), (2, "bad \x00"), (3, "good")), entry((4, "good"))]
+    given = [entry((1, "good")), entry((2, bad), (3, "good")), entry((4, "good"))]
     for each in given:
         log.offer(each)
     log.start()
     log.close()
-    assert [[row["features"]["income"] for row in kept(warehouse, each)] for each in given] == [[1, 3], [4]]
-    assert drops == [1]
+    assert [[row["features"]["income"] for row in kept(warehouse, each)] for each in given] == [[1], [], [4]]
+    assert drops == [2]
 
 
-def test_a_row_that_was_written_already_is_not_a_loss(
+def test_what_was_written_already_is_not_a_loss(
     make_log: MakeLog, warehouse: Warehouse, drops: list[int]
 ) -> None:
     log = make_log()
@@ -145,11 +153,13 @@ def test_a_row_that_was_written_already_is_not_a_loss(
     assert drops == []
 
 
-def test_a_request_that_is_larger_than_the_room_is_kept_in_part(make_log: MakeLog, drops: list[int]) -> None:
+def test_what_there_is_no_room_for_is_dropped_whole(make_log: MakeLog, drops: list[int]) -> None:
     log = make_log(capacity=5)
     log.offer(entry(*[(i, "a") for i in range(8)]))
-    log.offer(entry((9, "a")))
-    assert drops == [3, 1]
+    log.offer(entry(*[(i, "a") for i in range(3)]))
+    assert (drops, log.room) == ([8], 2)
+    log.offer(entry(*[(i, "a") for i in range(3)]))
+    assert drops == [8, 3]
 
 
 def test_offering_never_waits_for_a_database_that_hangs(make_log: MakeLog, drops: list[int]) -> None:

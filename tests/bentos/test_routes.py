@@ -19,6 +19,7 @@ from tabular import bundle
 from tabular.bundle import Bundle
 from tabular.desk import Desk
 from tabular.entries import Record
+from tabular.exchange import Bounds
 from tabular.metrics import Metrics
 from tabular.routes import Routes
 from tabular.standing import Release, Standing
@@ -41,7 +42,7 @@ def ask(
     """One request to the application, in this process."""
     series = CollectorRegistry()
     desk = Desk(USE_CASE, "r" * 64, lambda: now, note, Metrics(USE_CASE, series))
-    transport = httpx.ASGITransport(Routes(desk, 10_000).application(), raise_app_exceptions=False)
+    transport = httpx.ASGITransport(Routes(desk, Bounds(10_000, 10)).application(), raise_app_exceptions=False)
 
     async def send() -> httpx.Response:
         async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections.abc import Callable
@@ -14,12 +13,13 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from tabular import bundle, sides
-from tabular.desk import Desk
+from tabular.desk import Call, Desk
 from tabular.entries import Entry, Failure, Record
+from tabular.forms import BATCH
 from tabular.metrics import Metrics
 from tabular.problem import ProblemError
 from tabular.shadow import Shadow
-from tabular.sides import Call, Reply
+from tabular.sides import Reply
 from tabular.standing import Challenger, Release, Standing
 from tests.bentos import bundles
 from tests.bentos.bundles import EXAMPLE, USE_CASE, Recipe
@@ -61,7 +61,7 @@ def office() -> Office:
 
 def call(*instances: dict[str, object], key: str = "k") -> Call:
     now = time.perf_counter()
-    return Call(json.dumps({"instances": instances}).encode(), uuid4().hex, key, now, now)
+    return Call(json.dumps({"instances": instances}).encode(), BATCH, uuid4().hex, key, now, now)
 
 
 def ask(office: Office, champion: Release, challenger: Release, given: Call) -> Reply:
@@ -167,12 +167,8 @@ def test_a_shadow_answers_aside_and_what_it_has_no_time_for_is_dropped(office: O
     rival = release(2, bundles.blind(bundles.slow(Recipe(), toil=10)))
     shadow = Shadow(office.desk, capacity=2)
     calls = [call(EXAMPLE), call(RICH), call(EXAMPLE)]
-
-    async def offer() -> None:
-        for each in calls:
-            await shadow.offer(rival, each)
-
-    asyncio.run(offer())
+    for each in calls:
+        shadow.offer(rival, each)
     shadow.start()
     good, bad = eventually(lambda: office.noted if len(office.noted) == 2 else None)
     shadow.stop()

@@ -28,6 +28,7 @@ from sluice.domain.release import Isolation, Started, Stopped
 from sluice.gate import servability
 from tabular import bundle
 from tabular.desk import Desk
+from tabular.exchange import Bounds, Message, Receive, Send
 from tabular.metrics import Metrics
 from tabular.routes import Routes
 from tabular.standing import Release, Standing
@@ -77,17 +78,30 @@ def endpoint(folder: Path, recipe: Recipe, spoil: Spoil = lambda _: None) -> Ite
     desk = Desk(
         USE_CASE, recipe.runtime_sha256, lambda: standing, lambda _: None, Metrics(USE_CASE, CollectorRegistry())
     )
-    routes = Routes(desk, 1_000_000)
+    inner = Routes(desk, Bounds(1_000_000, 10)).application()
 
-    async def predict(request: Request) -> Response:
-        answer = await routes.predict(request)
-        if answer.status_code != 200:
-            return answer
-        document = json.loads(bytes(answer.body))
-        spoil(document)
-        return Response(json.dumps(document), media_type="application/json")
+    async def application(scope: Message, receive: Receive, send: Send) -> None:
+        """The application, with its answers spoilt on their way out."""
+        begun: list[Message] = []
 
-    application = Starlette(routes=[Route(servability.PREDICT, predict, methods=["POST"])])
+        async def spoilt(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                begun.append(message)
+                return
+            (start,), content = begun, message["body"]
+            if start["status"] == 200:
+                document = json.loads(content)
+                spoil(document)
+                content = json.dumps(document).encode()
+                start["headers"] = [
+                    (name, b"%d" % len(content) if name == b"content-length" else value)
+                    for name, value in start["headers"]
+                ]
+            await send(start)
+            await send({**message, "body": content})
+
+        await inner(scope, receive, spoilt)
+
     port = free_port()
     server = uvicorn.Server(
         uvicorn.Config(application, port=port, lifespan="off", ws="none", log_level="error", access_log=False)

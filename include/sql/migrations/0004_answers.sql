@@ -1,0 +1,123 @@
+-- depends: 0003_gate_and_release
+
+-- One row for each request, or for each block of an upload: writing one for each prediction took several times as long
+-- as predicting. What was logged before becomes requests of one prediction each.
+ALTER TABLE serving.predictions RENAME TO predictions_by_row;
+DROP FUNCTION serving.ensure_partition(date);
+
+CREATE TABLE serving.answers (
+    answer_id uuid NOT NULL,
+    request_id text NOT NULL,
+    use_case text NOT NULL,
+    model_version bigint NOT NULL,
+    role text NOT NULL CHECK (role IN ('champion', 'challenger', 'shadow')),
+    size integer NOT NULL CHECK (size > 0),
+    names text[] NOT NULL,
+    features jsonb NOT NULL,
+    predictions double precision[],
+    labels text[],
+    probabilities jsonb,
+    latency_ms double precision NOT NULL,
+    predicted_at timestamptz NOT NULL,
+    PRIMARY KEY (predicted_at, answer_id),
+    CONSTRAINT answers_answer CHECK (
+        num_nonnulls(predictions, labels) = 1
+        AND num_nonnulls(labels, probabilities) IN (0, 2)
+        AND coalesce(cardinality(predictions), cardinality(labels)) = size
+    )
+) PARTITION BY RANGE (predicted_at);
+CREATE INDEX answers_by_use_case ON serving.answers (use_case, predicted_at);
+CREATE INDEX answers_by_id ON serving.answers (answer_id);
+CREATE INDEX answers_by_request ON serving.answers (request_id);
+COMMENT ON TABLE serving.answers IS 'what was answered, one row for each request or for each block of an upload';
+COMMENT ON COLUMN serving.answers.answer_id IS
+'the first prediction''s id; of the others, the last 16 bits are their places';
+COMMENT ON COLUMN serving.answers.features IS 'an array for each prediction, of the values of the columns in names';
+COMMENT ON COLUMN serving.answers.predictions IS 'the numbers, of a model of numbers';
+COMMENT ON COLUMN serving.answers.labels IS 'the most probable classes, of a model of classes';
+COMMENT ON COLUMN serving.answers.probabilities IS 'an object for each prediction, class -> probability';
+COMMENT ON COLUMN serving.answers.role IS 'shadow: nobody was given this answer';
+
+-- The day's partition is made by whoever writes first, at most once.
+CREATE FUNCTION serving.ensure_partition(day date) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    child text := 'answers_' || to_char(day, 'YYYYMMDD');
+BEGIN
+    IF to_regclass('serving.' || child) IS NOT NULL THEN
+        RETURN;
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtext('serving.' || child));
+    IF to_regclass('serving.' || child) IS NULL THEN
+        EXECUTE format(
+            'CREATE TABLE serving.%I PARTITION OF serving.answers FOR VALUES FROM (%L) TO (%L)',
+            child, day::timestamp AT TIME ZONE 'UTC', (day + 1)::timestamp AT TIME ZONE 'UTC'
+        );
+    END IF;
+END
+$$;
+
+DO $$
+BEGIN
+    PERFORM serving.ensure_partition(held.day)
+    FROM (
+        SELECT DISTINCT (predicted_at AT TIME ZONE 'UTC')::date AS day FROM serving.predictions_by_row
+    ) AS held;
+END
+$$;
+
+INSERT INTO serving.answers (
+    answer_id, request_id, use_case, model_version, role, size, names, features, predictions, labels, probabilities,
+    latency_ms, predicted_at
+)
+SELECT
+    made.prediction_id,
+    made.request_id,
+    made.use_case,
+    made.model_version,
+    made.role,
+    1 AS size,
+    coalesce(given.names, '{}') AS names,
+    jsonb_build_array(coalesce(given.features, '[]'::jsonb)) AS features,
+    CASE WHEN made.prediction IS NOT NULL THEN ARRAY[made.prediction] END AS predictions,
+    CASE WHEN made.label IS NOT NULL THEN ARRAY[made.label] END AS labels,
+    CASE WHEN made.label IS NOT NULL THEN jsonb_build_array(made.probabilities) END AS probabilities,
+    made.latency_ms,
+    made.predicted_at
+FROM serving.predictions_by_row AS made
+CROSS JOIN LATERAL (
+    SELECT
+        array_agg(feature.key ORDER BY feature.key) AS names,
+        jsonb_agg(feature.value ORDER BY feature.key) AS features
+    FROM jsonb_each(made.features) AS feature
+) AS given;
+DROP TABLE serving.predictions_by_row;
+
+-- A prediction's id is that of its answer, with its place in the last 16 bits; the first is at place 0.
+CREATE FUNCTION serving.prediction_id(answer_id uuid, place bigint) RETURNS uuid
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE
+    WHEN place = 0 THEN answer_id
+    ELSE (left(answer_id::text, 32) || lpad(to_hex(place), 4, '0'))::uuid
+END;
+
+CREATE VIEW serving.predictions AS
+SELECT
+    answer.request_id,
+    answer.use_case,
+    answer.model_version,
+    answer.role,
+    answer.latency_ms,
+    answer.predicted_at,
+    answer.answer_id,
+    serving.prediction_id(answer.answer_id, instance.place - 1) AS prediction_id,
+    (
+        SELECT coalesce(jsonb_object_agg(name.name, instance.features -> (name.place - 1)::integer), '{}'::jsonb)
+        FROM unnest(answer.names) WITH ORDINALITY AS name (name, place)
+    ) AS features,
+    answer.predictions[instance.place] AS prediction,
+    answer.labels[instance.place] AS label,
+    answer.probabilities -> (instance.place - 1)::integer AS probabilities
+FROM serving.answers AS answer
+CROSS JOIN LATERAL jsonb_array_elements(answer.features) WITH ORDINALITY AS instance (features, place);
+COMMENT ON VIEW serving.predictions IS
+'one row for each prediction; look one up by its answer_id: the same id, or that with the last 16 bits 0';
