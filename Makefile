@@ -15,6 +15,8 @@ TO ?=
 REASON ?=
 STAGE ?= train
 SET ?=
+NAME ?=
+DAYS ?=
 
 # Tasks import heavy libraries, which takes twice as long without bytecode.
 unexport PYTHONDONTWRITEBYTECODE
@@ -24,6 +26,7 @@ VENV := .venv
 STAMP := $(VENV)/.installed
 RUN := $(VENV)/bin/python
 STACK := PYTHONPATH=include:plugins $(RUN) -m local
+KEYS := PYTHONPATH=include:plugins $(RUN) -m local.keys
 
 .PHONY: help
 help: ## Show this list
@@ -72,6 +75,18 @@ rollback: $(STAMP) ## Go back to what served before, or to one version (USE_CASE
 lineage: $(STAMP) ## Show every source file behind a prediction (ID=<prediction_id>)
 	@$(STACK) lineage $(ID)
 
+.PHONY: api-key
+api-key: $(STAMP) ## Make a key for the model servers and print it once (NAME=alice DAYS=90; SLUICE_API_KEYS names the file)
+	@$(KEYS) make $(if $(DAYS),--days $(call quoted,$(value DAYS))) -- $(call quoted,$(value NAME))
+
+.PHONY: api-keys
+api-keys: $(STAMP) ## Show whose keys there are, since when, and until when they open
+	@$(KEYS) list
+
+.PHONY: revoke-key
+revoke-key: $(STAMP) ## Take a key back; running servers refuse it within a second (NAME=alice)
+	@$(KEYS) revoke -- $(call quoted,$(value NAME))
+
 # A value as one word of the shell, whatever is in it.
 quoted = '$(subst ','\'',$(1))'
 
@@ -82,8 +97,8 @@ new-use-case: $(STAMP) ## Draft a use case from any CSV (NAME=wine CSV=wine.csv 
 	  --task $(call quoted,$(value TASK)) --positive $(call quoted,$(value POSITIVE))
 
 .PHONY: test
-test: $(STAMP) ## Run all tests (ARGS='-k gate' chooses; tests on real data need ../shared/data or SLUICE_REAL_DATA)
-	@OMP_NUM_THREADS=1 $(RUN) -m pytest $(ARGS)
+test: $(STAMP) ## Run all tests, in two processes (ARGS='-k gate' chooses, ARGS='-n 0' takes one; real data: ../shared/data or SLUICE_REAL_DATA)
+	@OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: soak
 soak: $(STAMP) ## Watch 200 healthy canaries, of which no more may be withdrawn than the policy allows (a quarter of an hour)

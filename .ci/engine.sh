@@ -13,7 +13,7 @@ start() {
   unpack
   bridge=$(bridge_of "$1")
   ip link add name "$bridge" type bridge 2>/dev/null || true
-  ip address replace 172.31.255.1/24 dev "$bridge"
+  ip address replace "$(address_of "$1")" dev "$bridge"
   ip link set "$bridge" up
   # A bridge of its own: the usual one may be another engine's. No systemd may be there.
   cat >daemon.json <<JSON
@@ -107,7 +107,16 @@ furnish() {
 
 # A name of at most 15 characters.
 bridge_of() {
-  printf 'sluice-%08x' "$(printf %s "$1" | cksum | cut -d ' ' -f 1)"
+  printf 'sluice-%08x' "$(number_of "$1")"
+}
+
+# Behind the pools, and another one for each engine: of two bridges with one address the second reaches nothing.
+address_of() {
+  printf '172.31.%d.1/24' $((128 + $(number_of "$1") % 128))
+}
+
+number_of() {
+  printf %s "$1" | cksum | cut -d ' ' -f 1
 }
 
 stop() {

@@ -105,7 +105,9 @@ def measured(family: Family, plan: Plan, console: Console) -> Outcome:
             figures = rounds(servers, trained, plan, _postmaster(warehouse), console)
         own = next(s.side for s in servers if s.side.name == "sluice")
         bodies = {rows: text(own, trained.requests(rows)[0]) for rows in (ONE, MANY)}
-        profiled = {rows: steps.measure(own.environment, own.folder, body) for rows, body in bodies.items()}
+        profiled = {
+            rows: steps.measure(own.environment, own.folder, body, own.headers) for rows, body in bodies.items()
+        }
         return Outcome(family, trained.parameters, gap, figures, profiled)
 
 
@@ -140,7 +142,7 @@ def rounds(
             for one in (*servers[turn:], *servers[:turn]):
                 bodies = [text(one.side, rows) for rows in trained.requests(load.rows)]
                 seconds = plan.seconds if number else min(WARM_UP, plan.seconds)
-                order = clients.Order(one.port, one.side.path, bodies, load.clients, seconds)
+                order = clients.Order(one.port, one.side.path, bodies, load.clients, seconds, one.side.headers)
                 result = loaded(one, order, database)
                 if number:
                     seen[one.side.name, load].append(result)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import psycopg2
 import pytest
@@ -22,12 +23,29 @@ from tests.bentos import servers
 from tests.bentos.servers import Mlflow
 from tests.live import live
 
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadFileScheduling
+
 __all__ = ["live"]
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 STATEMENTS = REPOSITORY / "include" / "sql"
 PASSWORD = "only-for-tests"
 DATABASES = count(1)
+#: What uses the stack or the container engine, of which there is one: of several processes one runs all of it.
+SHARING = (
+    "tests/browser/test_walk.py",
+    "tests/integration/test_approval.py",
+    "tests/integration/test_classes.py",
+    "tests/integration/test_journey.py",
+    "tests/integration/test_killed.py",
+    "tests/integration/test_new_use_case.py",
+    "tests/integration/test_rollback.py",
+    "tests/integration/test_use_cases.py",
+    "tests/unit/release/test_container.py",
+    "tests/unit/release/test_image.py",
+)
 
 
 def real_data_folder() -> Path:
@@ -44,13 +62,42 @@ def container_engine() -> Literal["docker", "podman"] | None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what needs the stack; deselect, rather than skip, what needs data or an engine that is not here."""
     for item in items:
-        if "live" in getattr(item, "fixturenames", ()):
+        if _needs_stack(item):
             item.add_marker(pytest.mark.integration)
-    there = {"real_data": real_data_folder().is_dir(), "container": container_engine() is not None}
+    if hasattr(config, "workerinput"):
+        # What takes longest begins first.
+        items.sort(key=lambda item: not item.nodeid.startswith(SHARING))
+    there = {
+        "real_data": real_data_folder().is_dir(),
+        "container": container_engine() is not None,
+        "prometheus": all(shutil.which(name) for name in ("prometheus", "promtool", "prometheus-pushgateway")),
+    }
     absent = [item for item in items if any(item.get_closest_marker(name) for name, here in there.items() if not here)]
     if absent:
         config.hook.pytest_deselected(items=absent)
         items[:] = [item for item in items if item not in absent]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """What several processes could share must be known to be shared."""
+    if (_needs_stack(item) or item.get_closest_marker("container")) and not item.nodeid.startswith(SHARING):
+        pytest.fail("this uses the stack or the engine: name its file in SHARING of tests/conftest.py", pytrace=False)
+
+
+def _needs_stack(item: pytest.Item) -> bool:
+    return "live" in getattr(item, "fixturenames", ())
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
+    """Share the tests among the processes file by file, and what shares the stack or the engine as one."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Shares(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "the stack" if nodeid.startswith(SHARING) else str(super()._split_scope(nodeid))
+
+    return Shares(config, log)
 
 
 @pytest.fixture
@@ -67,6 +114,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("measured")
         for text in told:
             terminalreporter.line(text)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """A module that skips itself is a failed one."""
+    report = yield
+    if report.skipped:
+        report.outcome = "failed"
+        report.longrepr = f"{collector.nodeid} was skipped: {report.longrepr}"
+    return report
 
 
 @pytest.hookimpl(wrapper=True)

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from local import ports
 from local.addresses import Addresses
 from local.runs import Airflow, Run
 from local.stack import Stack
@@ -114,6 +115,9 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
 
 
 def _running(state: State, stack: Stack, use_cases: Path) -> Iterator[LiveStack]:
+    # As an earlier start would have left them: a usual port may go to another process between its choice and its use.
+    programs = ports.expected(path.parent.name for path in use_cases.glob("*/use_case.yaml"))
+    ports.remember(state, ports.Choice({name: ports.free_port() for name in programs}))
     addresses = stack.up(print, lambda _: None)
     with Airflow(addresses.airflow, "admin", addresses.credentials.admin) as airflow:
         yield LiveStack(

@@ -21,11 +21,20 @@ async def constant(request: Request) -> Response:
     return Response(ANSWER, media_type="application/json")
 
 
-async def door(
-    scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
-) -> None:
-    """Hand every request that BentoML does not answer itself to the application."""
-    await bentoml.get_current_service().application(scope, receive, send)
+class Door:
+    """Hands every request to the application, before BentoML's routes, as Sluice's does."""
+
+    def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
+        self._app = app
+
+    async def __call__(
+        self, scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
+    ) -> None:
+        """Hand a request on."""
+        if scope["type"] == "lifespan" or scope["path"] == "/readyz":
+            await self._app(scope, receive, send)
+        else:
+            await bentoml.get_current_service().application(scope, receive, send)
 
 
 @bentoml.service(
@@ -36,9 +45,12 @@ async def door(
     logging={"access": {"enabled": False}},
     metrics={"enabled": False},
 )
-@bentoml.asgi_app(door)
 class Floor:
     """Predicts nothing."""
 
     def __init__(self) -> None:
         self.application = Starlette(routes=[Route("/predict", constant, methods=["POST"])])
+
+
+# The decorator has made a service of the class.
+Floor.add_asgi_middleware(Door)  # type: ignore[attr-defined]

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 #: Seconds without any answer after which a server is given up.
 PATIENCE = 60
@@ -25,6 +25,7 @@ class Order:
     Attributes:
         bodies: JSON texts, which every client sends in turns.
         seconds: How long new requests are sent; what is under way then is still waited for.
+        headers: Of every request, beside those that every client sends.
     """
 
     port: int
@@ -32,6 +33,7 @@ class Order:
     bodies: list[str]
     clients: int
     seconds: float
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -101,8 +103,10 @@ class Client:
 
 def ask(order: Order) -> Answers:
     """Carry an order out."""
-    head = "POST {} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n"
-    requests = [head.format(order.path, len(body.encode())).encode() + body.encode() for body in order.bodies]
+    headers = {"host": "127.0.0.1", "content-type": "application/json", **order.headers}
+    lines = [f"POST {order.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+    head = "\r\n".join(lines)
+    requests = [f"{head}\r\ncontent-length: {len(body.encode())}\r\n\r\n{body}".encode() for body in order.bodies]
     clients = [Client(order.port, requests, turn) for turn in range(order.clients)]
     latencies: list[float] = []
     with selectors.DefaultSelector() as selector:

@@ -30,8 +30,8 @@ SIDES = """\
 - **MLflow**: `mlflow models serve` of the pipeline with its signature, asked with `dataframe_split`
 - **BentoML**: a service as documented, an API method that takes a list of pydantic models, and the pickled pipeline
 - **a constant**: a BentoML service that is mounted and set up as Sluice's, reads the body and answers the same to all
-- **Sluice**: `bentoml serve tabular.service:Tabular`, with its checks of every field, ids, intervals, metrics, and \
-its log in Postgres"""
+- **Sluice**: `bentoml serve tabular.service:Tabular`, with its checks of keys, pace and every field, ids, intervals, \
+metrics, and its log in Postgres"""
 
 
 def page(outcomes: Sequence[Outcome], rounds: int, seconds: float, sample: int) -> str:

@@ -17,6 +17,7 @@ import httpx
 import pandas as pd
 import psutil
 
+from local import keys
 from serving_sides.pipelines import USE_CASE, Trained
 from sluice.settings import REPOSITORY
 from tests.bentos.servers import eventually, free_port
@@ -46,6 +47,7 @@ class Side:
         path: Where they are asked for.
         body: Rows to the JSON document that asks for them.
         answer: The JSON document of an answer to the predictions.
+        key: What lets a caller in; empty where everybody may come.
     """
 
     name: Name
@@ -56,6 +58,12 @@ class Side:
     path: str
     body: Callable[[Records], Any]
     answer: Callable[[Any], list[float]]
+    key: str = ""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Those of every request."""
+        return {"x-api-key": self.key} if self.key else {}
 
 
 def sides(trained: Trained, warehouse: str, scratch: Path) -> tuple[Side, ...]:
@@ -70,6 +78,9 @@ def sides(trained: Trained, warehouse: str, scratch: Path) -> tuple[Side, ...]:
     pickled = {"PYTHONPATH": python, "MODEL": str(trained.pickle)}
     bentoml = (sys.executable, "-m", "bentoml", "serve")
     host = ("--host", "127.0.0.1", "--port")
+    held = scratch / "api-keys.jsonl"
+    # One among others, as where it is used.
+    key = [keys.make(held, f"caller-{number}") for number in range(5)][2]
     return (
         Side(
             name="tutorial",
@@ -124,11 +135,16 @@ def sides(trained: Trained, warehouse: str, scratch: Path) -> tuple[Side, ...]:
                 "SLUICE_USE_CASE": USE_CASE,
                 "SLUICE_BUNDLE": str(trained.bundle),
                 "SLUICE_WAREHOUSE_DSN": warehouse,
+                "SLUICE_ACCESS": "keys",
+                "SLUICE_API_KEYS": str(held),
+                # Counted for every request, and never reached.
+                "SLUICE_RATE": "1000000",
             },
             ready="/readyz",
             path="/api/v1/predict",
             body=_instances,
             answer=lambda document: [row["prediction"] for row in document["predictions"]],
+            key=key,
         ),
     )
 
@@ -176,7 +192,7 @@ class Server:
 
     def predict(self, body: str) -> list[float]:
         """Ask once."""
-        headers = {"content-type": "application/json"}
+        headers = {"content-type": "application/json", **self.side.headers}
         answer = httpx.post(f"{self.url}{self.side.path}", content=body, headers=headers, timeout=30, trust_env=False)
         if answer.is_error:
             raise SystemExit(f"{self.side.name} answers {answer.status_code}: {answer.text[:2000]}")
@@ -186,7 +202,7 @@ class Server:
         """Rows that were answered and not logged so far."""
         if self.side.name != "sluice":
             return 0
-        text = httpx.get(f"{self.url}/metrics", trust_env=False, timeout=30).text
+        text = httpx.get(f"{self.url}/metrics", headers=self.side.headers, trust_env=False, timeout=30).text
         found = re.search(r"^prediction_log_dropped_total\{[^}]*\} (\S+)$", text, re.MULTILINE)
         return int(float(found[1])) if found else 0
 

@@ -24,6 +24,8 @@ TIMES, ROWS = 1000, 10_000
 PATIENCE = 60
 #: The log looks for rows four times a second; two looks without any work are the end.
 PAUSE, QUIET = 0.6, 0.03
+#: The variable that holds a request's own headers.
+HEADERS = "REQUEST_HEADERS"
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Steps:
         read: From the body to rows that keep the contract.
         tensors: From the rows to the graph's inputs.
         graph: From the inputs to predictions, in ONNX Runtime.
-        answer: All else that its application does: headers, ids, the answer's JSON text, metrics.
+        answer: All else that its application does: key, headers, ids, the answer's JSON text, metrics.
         log: Writing the rows to the database, and what the thread that does it costs the others.
     """
 
@@ -51,16 +53,18 @@ class Steps:
         return sum(times.values())
 
 
-def measure(environment: Mapping[str, str], folder: Path, body: str) -> Steps:
+def measure(environment: Mapping[str, str], folder: Path, body: str, headers: Mapping[str, str]) -> Steps:
     """Time a request with the log and without, each in a process of its own.
 
     Args:
         environment: What the service is told.
         folder: Where its package is.
         body: Of the request.
+        headers: Of the request, beside those that every one has.
     """
-    logged = _run({**environment, "PYTHONPATH": str(folder)}, body)
-    bare = _run({**environment, "PYTHONPATH": str(folder), "SLUICE_WAREHOUSE_DSN": ""}, body)
+    told = {**environment, "PYTHONPATH": str(folder), HEADERS: json.dumps(dict(headers))}
+    logged = _run(told, body)
+    bare = _run({**told, "SLUICE_WAREHOUSE_DSN": ""}, body)
     inner = {name: value for name, value in bare.items() if name != "application"}
     return Steps(
         **inner,
@@ -129,7 +133,8 @@ async def _application(body: bytes, times: int) -> float:
 
 async def _ask(application: Callable[..., Any], body: bytes) -> None:
     """One request, as a server hands it over."""
-    headers = {"host": "127.0.0.1", "content-type": "application/json", "content-length": str(len(body))}
+    usual = {"host": "127.0.0.1", "content-type": "application/json", "content-length": str(len(body))}
+    headers = usual | json.loads(os.environ[HEADERS])
     scope = {
         "type": "http",
         "asgi": {"version": "3.0"},

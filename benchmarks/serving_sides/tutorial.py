@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 
 import joblib
-from fastapi import FastAPI
+import pandas as pd
+from fastapi import FastAPI, UploadFile
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from serving_sides.houses import House, frame
@@ -24,6 +26,14 @@ class Request(BaseModel):
 def predict(request: Request) -> dict[str, list[float]]:
     """Predict each row's value."""
     return {"predictions": model.predict(frame(request.instances)).tolist()}
+
+
+@app.post("/predict/file")
+def predict_file(file: UploadFile) -> StreamingResponse:
+    """Predict each row's value, and give the rows back with it."""
+    rows = pd.read_csv(file.file)
+    rows["prediction"] = model.predict(rows)
+    return StreamingResponse(iter([rows.to_csv(index=False)]), media_type="text/csv")
 
 
 @app.get("/ready")

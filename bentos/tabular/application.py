@@ -25,6 +25,7 @@ class Application:
         bounds: What a request's body may take.
         admit: Raises a `ProblemError` where a request may not come in.
         open: Addresses that everybody may ask for.
+        beside: Addresses that others answer, where the method is GET.
         marks: Headers for every refusal.
         guards: Headers of every answer, where its handler sets no others.
         refused: Told the kind of every refusal.
@@ -34,6 +35,7 @@ class Application:
     bounds: Bounds
     admit: Callable[[Exchange], None] = lambda _: None
     open: frozenset[str] = frozenset()
+    beside: frozenset[str] = frozenset()
     marks: Callable[[], tuple[Header, ...]] = tuple
     guards: tuple[Header, ...] = ()
     refused: Callable[[str], None] = lambda _: None
@@ -53,7 +55,9 @@ class Application:
         except ProblemError as problem:
             await self.tell(exchange, problem)
         except Hangup:
-            return
+            if not exchange.answered:
+                # Nobody reads it, but BentoML waits for an answer to begin, and the end of the server for BentoML.
+                await exchange.respond(b"", 400)
         except Exception as error:
             if exchange.answered:
                 # Too late for a status: the server cuts the connection, so that nobody takes a part for the whole.
@@ -74,9 +78,9 @@ class Application:
     def _handler(self, exchange: Exchange) -> Handler:
         methods = self.table.get(exchange.path)
         place = f"{exchange.method} {exchange.path[:200]}"
-        if methods is None:
+        if methods is None and exchange.path not in self.beside:
             raise ProblemError(404, "not-found", place)
-        handler = methods.get("GET" if exchange.method == "HEAD" else exchange.method)
+        handler = (methods or {}).get("GET" if exchange.method == "HEAD" else exchange.method)
         if handler is None:
-            raise ProblemError(405, "method-not-allowed", place, headers={"allow": ", ".join(methods)})
+            raise ProblemError(405, "method-not-allowed", place, headers={"allow": ", ".join(methods or ("GET",))})
         return handler

@@ -35,6 +35,7 @@ class Input(Frozen):
     maximum: float | None = None
     categories: tuple[str, ...] | None = None
     nullable: bool = False
+    sensitive: Literal["drop", "hash"] | None = None
 
 
 class Label(Frozen):

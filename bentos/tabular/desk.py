@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from tabular.entries import Entry, Failure, Record, Role
 from tabular.forms import Form, Scored
 from tabular.metrics import Metrics
 from tabular.problem import MOST_FAULTS, Fault, ProblemError
+from tabular.redaction import Redactor
 from tabular.standing import Release, Standing
 
 #: Longer reasons of a failure are cut.
@@ -48,6 +49,7 @@ class Desk:
         runtime_sha256: Digest of this process's code.
         standing: Gives what serves now.
         note: Takes every answered request and every failure, at once; it never fails and never waits.
+        redactor: Knows what may be noted of a request.
     """
 
     use_case: str
@@ -55,6 +57,7 @@ class Desk:
     standing: Callable[[], Standing]
     note: Callable[[Record], None]
     metrics: Metrics
+    redactor: Redactor = field(default_factory=Redactor)
 
     def answer(self, release: Release, call: Call, started: float, role: Role = "champion") -> bytes:
         """Predict for every instance of a request, and note it down.
@@ -79,10 +82,10 @@ class Desk:
 
     def keep(self, release: Release, role: Role, request_id: str, scored: Scored, seconds: float) -> None:
         """Note down what a release answered, and in how many seconds."""
-        names = release.bundle.schema.names
         answer_id, rows, answers = scored
-        moment = datetime.now(UTC)
-        self.note(Entry(answer_id, request_id, release.version, role, names, rows, answers, seconds * 1000, moment))
+        redaction = self.redactor.of(release.bundle)
+        kept, moment = (redaction.names, redaction.rows(rows)), datetime.now(UTC)
+        self.note(Entry(answer_id, request_id, release.version, role, *kept, answers, seconds * 1000, moment))
 
     def fail(self, release: Release, role: Role, request_id: str, error: Exception) -> None:
         """Note down that a release could not answer."""

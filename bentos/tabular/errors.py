@@ -6,7 +6,8 @@
     ├── NoChampionError         no_champion      a source of releases answers and names none
     ├── ShareError              no_share         the registry does not say how much a challenger shall answer
     ├── BundleError             refused          a bundle is incomplete, altered, or disagrees with itself
-    └── RuntimeMismatchError    needs_new_image  a bundle was tested with other serving code than this
+    ├── RuntimeMismatchError    needs_new_image  a bundle was tested with other serving code than this
+    └── KeysError               keys             the file of API keys cannot be used, or opens to nobody
 
 The codes start the reasons that the service card and the heartbeat show.
 """
@@ -57,3 +58,9 @@ class RuntimeMismatchError(ServingError):
     """A bundle was tested with other serving code than this."""
 
     code = "needs_new_image"
+
+
+class KeysError(ServingError):
+    """The file of API keys cannot be used, or opens to nobody."""
+
+    code = "keys"

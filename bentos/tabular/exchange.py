@@ -21,7 +21,7 @@ Header = tuple[bytes, bytes]
 
 JSON = b"application/json"
 #: What a caller may choose as a request's id, or as the key that decides its side.
-_SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
 class Hangup(Exception):
@@ -96,7 +96,7 @@ class Exchange:
     def sane(self, name: str) -> str:
         """A header's value where it may be an id; empty otherwise."""
         given = self.header(name)
-        return given if _SANE_ID.fullmatch(given) else ""
+        return given if SANE_ID.fullmatch(given) else ""
 
     async def body(self) -> bytes:
         """The whole body.
@@ -131,6 +131,11 @@ class Exchange:
             if chunk:
                 yield chunk
 
+    async def gone(self) -> None:
+        """Wait until the caller hangs up, once the whole body has come."""
+        while (await self._receive())["type"] == "http.request":
+            pass
+
     async def respond(
         self, content: bytes, status: int = 200, media: bytes = JSON, headers: Iterable[Header] = ()
     ) -> None:
@@ -161,6 +166,8 @@ class Exchange:
 
     async def _whole(self) -> bytes:
         body, more = await self._piece()
+        if len(body) > self._bounds.bytes:
+            raise self._too_large()
         if not more:
             return body
         chunks = [body]
@@ -180,7 +187,9 @@ class Exchange:
         return message.get("body", b""), message.get("more_body", False)
 
     def _too_large(self) -> ProblemError:
-        return ProblemError(413, "body-too-large", f"a body may have {self._bounds.bytes} bytes")
+        # The rest of it is not waited for.
+        detail = f"a body may have {self._bounds.bytes} bytes"
+        return ProblemError(413, "body-too-large", detail, headers={"connection": "close"})
 
     def _too_slow(self, detail: str) -> ProblemError:
         return ProblemError(408, "body-too-slow", detail, headers={"connection": "close"})

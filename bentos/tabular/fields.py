@@ -51,6 +51,7 @@ def fields(contract: Contract) -> tuple[Field, ...]:
 
 
 def field(given: Input, limits: Limits) -> Field:
+    """One input of a contract."""
     missing = given.nullable and limits.missing == "impute"
     check, allowed = _CHECKS[given.type](given, limits)
     return Field(
@@ -121,7 +122,6 @@ _CHECKS: Mapping[str, Callable[[Input, Limits], tuple[Callable[[Any], str | None
     "boolean": _boolean,
     "category": _category,
 }
-
 
 
 def _whole(value: Any) -> Value:

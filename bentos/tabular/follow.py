@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from tabular.bundle import Bundle
 from tabular.errors import NoChampionError, ServingError, UnreachableError
 from tabular.loading import Loader
 from tabular.sources import Pointer, Source
@@ -31,6 +32,7 @@ class Follower:
         on_outcome: Told `swapped`, `taken_over`, `challenger`, `refused` or `needs_new_image` whenever a version was
             tried.
         on_new_runtime: Told the version when the champion needs other code.
+        on_load: Shown every bundle that was loaded.
     """
 
     def __init__(
@@ -41,15 +43,17 @@ class Follower:
         poll_seconds: float,
         on_outcome: Callable[[str], None] = lambda _: None,
         on_new_runtime: Callable[[int], None] = lambda _: None,
+        on_load: Callable[[Bundle], object] = lambda _: None,
     ) -> None:
         self.standing = Standing()
         self._sources = sources
         self._poll_seconds = poll_seconds
         self._on_outcome = on_outcome
         self._loaders = {
-            source.name: Loader(source, use_case, runtime_sha256, on_outcome, on_new_runtime) for source in sources
+            source.name: Loader(source, use_case, runtime_sha256, on_outcome, on_new_runtime, on_load)
+            for source in sources
         }
-        self._challengers = Loader(sources[0], use_case, runtime_sha256, on_outcome)
+        self._challengers = Loader(sources[0], use_case, runtime_sha256, on_outcome, on_load=on_load)
         #: The challenger's release, used or not: its share may be what is missing.
         self._rival: Release | None = None
         self._stop = threading.Event()
@@ -95,7 +99,7 @@ class Follower:
             self.standing = replace(self.standing, release=rival, challenger=None, challenger_reason=None)
             self._on_outcome("taken_over")
         else:
-            self.standing = replace(self.standing, release=loader.load(pointer.version))
+            self.standing = replace(self.standing, release=loader.load(pointer))
             self._on_outcome("swapped")
         logger.info("version %d serves (%s)", pointer.version, source.name)
         return True
@@ -125,7 +129,7 @@ class Follower:
             if self._rival is None:
                 told = f"loading: version {pointer.version}"
                 self.standing = replace(self.standing, challenger=None, challenger_reason=told)
-                self._rival = self._challengers.load(pointer.version)
+                self._rival = self._challengers.load(pointer)
                 self._on_outcome("challenger")
         except ServingError as error:
             self._oppose(None, str(error))

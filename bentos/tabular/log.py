@@ -9,22 +9,19 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import date
-from typing import TYPE_CHECKING
 
 import psycopg2
 
 from tabular import entries
-from tabular.entries import Entry, Failure, Record
+from tabular.entries import Failure, Record
 from tabular.heartbeat import Heartbeat
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection
+from tabular.wire import Wire
 
 logger = logging.getLogger("bentoml.tabular")
 
 #: Seconds between two batches, and most seconds between two tries to connect.
 BATCH_EVERY = 0.25
-LONGEST_PAUSE = 10.0
+LONGEST_PAUSE = 2.0
 #: Predictions in one COPY.
 BATCH_ROWS = 5000
 
@@ -52,18 +49,21 @@ class Log:
         on_drop: Callable[[int], None] = lambda _: None,
         on_write: Callable[[int], None] = lambda _: None,
     ) -> None:
-        self._dsn = dsn
+        self._wire = Wire(dsn, f"sluice serving {use_case}")
         self._use_case = use_case
         self._heartbeat = heartbeat
         self._capacity = capacity
         self._on_drop = on_drop
         self._on_write = on_write
         self._waiting: deque[Record] = deque()
+        #: Taken from the queue and not settled yet; the last one is written next.
+        self._batches: list[Sequence[Record]] = []
+        #: Whether that one was tried before, and may have been written: its end was not heard of.
+        self._in_doubt = False
         self._rows = 0
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._deadline = float("inf")
-        self._link: Connection | None = None
         self._days: set[date] = set()
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
 
@@ -100,14 +100,19 @@ class Log:
         self._deadline = time.monotonic() + patience
         self._stop.set()
         if self._thread.is_alive():
-            self._thread.join(timeout=patience + 1)
-        if self._rows:
-            logger.error("%d predictions could not be logged before the end", self._rows)
-            self._on_drop(self._rows)
+            self._thread.join(timeout=patience)
+            # Where it waits for the warehouse it would write, perhaps, what is counted as dropped now.
+            self._wire.cut()
+            self._thread.join(timeout=1)
+        with self._lock:
+            lost, self._capacity = self._rows, 0
+        if lost:
+            logger.error("%d predictions could not be logged before the end", lost)
+            self._on_drop(lost)
 
     def _run(self) -> None:
         failures = 0
-        while not (self._stop.is_set() and (not self._waiting or time.monotonic() > self._deadline)):
+        while not (self._stop.is_set() and (not self._rows or self._is_late())):
             try:
                 self._work()
                 if failures:
@@ -122,30 +127,26 @@ class Log:
             self._pause(failures)
         self._leave()
 
+    def _is_late(self) -> bool:
+        return time.monotonic() > self._deadline
+
     def _pause(self, failures: int) -> None:
         if self._stop.is_set():
             time.sleep(BATCH_EVERY if failures else 0)
-        elif failures:
-            self._stop.wait(min(BATCH_EVERY * 2**failures, LONGEST_PAUSE) * random.uniform(0.5, 1))  # noqa: S311
         else:
-            self._stop.wait(BATCH_EVERY)
+            self._stop.wait(pause(failures))
 
     def _work(self) -> None:
         """One round: a heartbeat where it is due, then everything that waits."""
+        self._connect()
         self._beat()
-        while self._waiting:
-            batch = self._take()
-            try:
-                self._write(batch)
-            except Exception:
-                # Back to the front: the queue keeps its order and its count.
-                self._waiting.extendleft(reversed(batch))
-                raise
-            with self._lock:
-                self._rows -= sum(record.size for record in batch)
+        while (self._batches or self._waiting) and not self._is_late():
+            if not self._batches:
+                self._batches.append(self._take())
+            self._write(self._batches[-1])
             self._beat()
 
-    def _take(self) -> list[Record]:
+    def _take(self) -> Sequence[Record]:
         batch: list[Record] = []
         rows = 0
         while self._waiting and (not batch or rows + self._waiting[0].size <= BATCH_ROWS):
@@ -155,58 +156,69 @@ class Log:
         return batch
 
     def _write(self, batch: Sequence[Record]) -> None:
-        """Write a batch whole; where a record is the fault, halve until only that one is left out."""
-        link = self._connected()
-        days = {record.predicted_at.date() for record in batch if isinstance(record, Entry)}
+        """Write a batch whole; where a record is the fault, leave the halves, until only that one is left out."""
+        in_doubt, self._in_doubt = self._in_doubt, True
         try:
-            with link, link.cursor() as cursor:
-                for day in days - self._days:
-                    cursor.execute(ENSURE_PARTITION, {"day": day})
-                if days:
-                    cursor.copy_expert(entries.ANSWERS, entries.answers(batch, self._use_case))
-                if any(isinstance(record, Failure) for record in batch):
-                    cursor.copy_expert(entries.FAILURES, entries.failures(batch, self._use_case))
-            self._days.update(days)
+            self._copy(batch)
+        except psycopg2.errors.UniqueViolation:
+            # What is there already was written by a try whose end was never heard of: as a whole, like everything.
+            if in_doubt or len(batch) == 1:
+                self._settle(self._on_write)
+            else:
+                self._halve()
         # The two that are not the database's: what cannot even be written as text.
         except (psycopg2.DataError, psycopg2.IntegrityError, ValueError, OverflowError) as error:
             if len(batch) > 1:
-                middle = len(batch) // 2
-                self._write(batch[:middle])
-                self._write(batch[middle:])
-            # What is there already was written by a try whose end was never heard of.
-            elif isinstance(error, psycopg2.errors.UniqueViolation):
-                self._on_write(batch[0].size)
+                self._halve()
             else:
                 logger.error("an answer cannot be logged: %s", _first_line(error))
-                self._on_drop(batch[0].size)
+                self._settle(self._on_drop)
         else:
-            self._on_write(sum(record.size for record in batch))
+            self._settle(self._on_write)
+
+    def _copy(self, batch: Sequence[Record]) -> None:
+        days = {record.predicted_at.date() for record in batch if not isinstance(record, Failure)}
+        with self._wire.talk() as link, link, link.cursor() as cursor:
+            for day in days - self._days:
+                cursor.execute(ENSURE_PARTITION, {"day": day})
+            if days:
+                cursor.copy_expert(entries.ANSWERS, entries.answers(batch, self._use_case))
+            if any(isinstance(record, Failure) for record in batch):
+                cursor.copy_expert(entries.FAILURES, entries.failures(batch, self._use_case))
+        self._days.update(days)
+
+    def _settle(self, tell: Callable[[int], None]) -> None:
+        """Be done with a batch, one way or the other."""
+        size = sum(record.size for record in self._batches.pop())
+        self._in_doubt = False
+        with self._lock:
+            self._rows -= size
+        tell(size)
+
+    def _halve(self) -> None:
+        batch = self._batches.pop()
+        middle = len(batch) // 2
+        self._batches += [batch[middle:], batch[:middle]]
+        self._in_doubt = False
 
     def _beat(self) -> None:
         if self._heartbeat.is_due():
-            self._heartbeat.beat(self._connected())
+            with self._wire.talk() as link:
+                self._heartbeat.beat(link)
             self._on_write(0)
 
-    def _connected(self) -> Connection:
-        if self._link is None:
-            self._link = psycopg2.connect(
-                self._dsn,
-                connect_timeout=3,
-                application_name=f"sluice serving {self._use_case}",
-                # No statement here is long; one that hangs holds the queue up.
-                options="-c statement_timeout=15000 -c timezone=UTC",
-                keepalives_idle=10,
-                keepalives_interval=5,
-                keepalives_count=3,
-            )
-            self._heartbeat.bury_dead_neighbours(self._link)
-        return self._link
+    def _connect(self) -> None:
+        if not self._wire.is_open:
+            self._wire.open()
+            with self._wire.talk() as link:
+                self._heartbeat.bury_dead_neighbours(link)
 
     def _leave(self) -> None:
-        if self._link is None:
+        if not self._wire.is_open:
             return
         try:
-            self._heartbeat.take_back(self._link)
+            with self._wire.talk() as link:
+                self._heartbeat.take_back(link)
         except psycopg2.Error as error:
             logger.warning("the heartbeat could not be taken back: %s", _first_line(error))
         self._disconnect()
@@ -214,10 +226,19 @@ class Log:
     def _disconnect(self) -> None:
         self._days.clear()
         self._heartbeat.forget()
-        if self._link is not None:
-            self._link.close()
-            self._link = None
+        self._wire.close()
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+def pause(failures: int) -> float:
+    """Seconds until the next round, after so many in a row that failed; random, so that workers do not come at once."""
+    if not failures:
+        return BATCH_EVERY
+    # A power of a day's failures would be no number any more.
+    return min(BATCH_EVERY * 2.0 ** min(failures, 10), LONGEST_PAUSE) * random.uniform(0.5, 1)  # noqa: S311
+
+
+def _first_line(error: BaseException) -> str:
+    """What came first: the connection's end makes the end of a transaction fail too."""
+    while error.__context__:
+        error = error.__context__
+    return str(error).strip().partition("\n")[0] or type(error).__name__

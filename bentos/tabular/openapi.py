@@ -2,217 +2,255 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from tabular.contract import Contract, Input, Limits
+from tabular import exposition
+from tabular.cells import quoted
+from tabular.contract import Contract, Value
 from tabular.problem import MEDIA_TYPE
+from tabular.shapes import SANE, reference, shapes
 
-_TYPES = {"number": "number", "integer": "integer", "boolean": "boolean", "category": "string"}
-_REFUSALS = {
-    "400": "The body is not JSON",
-    "413": "The body is too large, or holds too many instances",
-    "415": "The body is not declared to be JSON",
-    "422": "The request breaks the contract",
-    "503": "No release is loaded yet",
-}
+Part = dict[str, Any]
+
+JSON = "application/json"
+CSV = "text/csv"
+HTML = "text/html"
 
 
-def document(contract: Contract, version: int) -> dict[str, Any]:
+def document(contract: Contract, version: int, keyed: bool = False) -> Part:
     """Describe the interface of one release.
 
     Args:
         contract: What it promises.
         version: The release's version.
+        keyed: Whether only who has a key may ask.
     """
     return {
         "openapi": "3.1.0",
         "info": {"title": contract.title, "description": contract.description, "version": str(version)},
+        "security": [{scheme: []} for scheme in _SCHEMES] if keyed else [],
         "paths": {
-            "/api/v1/predict": {
-                "post": {
-                    "operationId": "predict",
-                    "summary": f"Predict {contract.output.name}",
-                    "parameters": [_REQUEST_ID, _KEY],
-                    "requestBody": {
-                        "required": True,
-                        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Request"}}},
-                    },
-                    "responses": {
-                        "200": {
-                            "description": "One prediction per instance, in the same order",
-                            "headers": {"x-sluice-version": {"schema": {"type": "string"}}},
-                            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Answer"}}},
-                        },
-                        **{status: _refusal(words) for status, words in _REFUSALS.items()},
-                    },
-                }
+            "/api/v1/predict": {"post": _predict(contract, keyed)},
+            "/predict": {"post": _predict_one(contract, keyed)},
+            "/predict/file": {method: _predict_file(contract, method, keyed) for method in ("post", "put")},
+            "/api/v1/feedback": {"post": _feedback(contract, keyed)},
+            "/": {"get": _card(keyed)},
+            "/docs": {"get": _page("docs", "This description, to look at and to try out")},
+            "/openapi.json": {"get": _itself(keyed)},
+            "/metrics": {"get": _metrics(keyed)},
+            **{f"/{name}": {"get": _probe(name, summary)} for name, summary in _PROBES.items()},
+        },
+        "components": {"schemas": shapes(contract), "securitySchemes": _SCHEMES},
+    }
+
+
+def _predict(contract: Contract, keyed: bool) -> Part:
+    return {
+        "operationId": "predict",
+        "summary": f"Predict {contract.output.name}",
+        "parameters": [_REQUEST_ID, _SIDE],
+        "requestBody": _body(JSON, reference("Request"), {"instances": [contract.example]}),
+        "responses": {
+            "200": _answer("One prediction per instance, in the same order", {JSON: reference("Answer")}),
+            **_refusals(_POSTED, keyed),
+        },
+    }
+
+
+def _predict_one(contract: Contract, keyed: bool) -> Part:
+    refusals = _POSTED | {"413": "The body is too large"}
+    return {
+        "operationId": "predict_one",
+        "summary": f"Predict {contract.output.name} for one flat object",
+        "parameters": [_REQUEST_ID, _SIDE],
+        "requestBody": _body(JSON, reference("Instance"), contract.example),
+        "responses": {
+            "200": _answer("The prediction", {JSON: reference("FlatAnswer")}),
+            **_refusals(refusals, keyed),
+        },
+    }
+
+
+def _predict_file(contract: Contract, method: str, keyed: bool) -> Part:
+    text = {"type": "string", "description": "CSV in UTF-8, its header names the inputs; of any size"}
+    refusals = {status: words for status, words in _POSTED.items() if status != "413"} | {
+        "400": "The body is not CSV",
+        "408": "The body stopped coming, or its answer was not read",
+        "415": "The body is not declared to be CSV in UTF-8",
+        "422": "The header is not the contract's; a row that is not gets an error in the answer instead",
+        "503": "No release is loaded yet, or too many uploads are under way",
+    }
+    told = "The file with the predictions, or what is wrong, beside each row; sent while the rest still comes in"
+    return {
+        "operationId": f"predict_file_by_{method}",
+        "summary": f"Predict {contract.output.name} for every row of a CSV file",
+        "parameters": [_REQUEST_ID],
+        "requestBody": _body(CSV, text, _table(contract.example)),
+        "responses": {"200": _answer(told, {CSV: {"type": "string"}}), **_refusals(refusals, keyed)},
+    }
+
+
+def _feedback(contract: Contract, keyed: bool) -> Part:
+    shape = shapes(contract)["Labels"]
+    refusals = _POSTED | {
+        "413": "The body is too large, or holds too many labels",
+        "503": "No release is loaded yet, or the warehouse takes no labels; nothing was stored",
+    }
+    return {
+        "operationId": "feedback",
+        "summary": "Say what turned out to be true of predictions",
+        "parameters": [_REQUEST_ID],
+        "requestBody": _body(JSON, reference("Labels"), shape["example"]),
+        "responses": {
+            "200": _answer("What became of the labels", {JSON: reference("Kept")}),
+            **_refusals(refusals, keyed),
+        },
+    }
+
+
+def _card(keyed: bool) -> Part:
+    told = "What serves; for whoever accepts text/html the page that shows it, which needs no key"
+    page = {"description": "The page has not changed", "headers": _GUARDED}
+    return {
+        "operationId": "card",
+        "summary": "What serves",
+        "parameters": [_REQUEST_ID],
+        "responses": {
+            "200": {
+                "description": told,
+                "headers": _GUARDED,
+                "content": {JSON: {"schema": reference("Card")}, HTML: {"schema": {"type": "string"}}},
             },
-            "/": {"get": {"operationId": "card", "summary": "What serves", "responses": {"200": _ANY_OBJECT}}},
-        },
-        "components": {
-            "schemas": {
-                "Instance": _instance(contract),
-                "Request": _request(contract),
-                "Answer": _answer(contract),
-                "Problem": _PROBLEM,
-            }
+            "304": page,
+            **_refusals({}, keyed),
         },
     }
 
 
-def _instance(contract: Contract) -> dict[str, Any]:
-    limits = contract.limits
+def _page(name: str, summary: str) -> Part:
     return {
-        "type": "object",
-        "properties": {given.name: _property(given, limits) for given in contract.inputs},
-        "required": [given.name for given in contract.inputs if not _may_be_missing(given, limits)],
-        "additionalProperties": limits.unknown_fields == "ignore",
-        "example": contract.example,
+        "operationId": name,
+        "summary": summary,
+        "security": [],
+        "responses": {
+            "200": {
+                "description": "A page",
+                "headers": _GUARDED,
+                "content": {HTML: {"schema": {"type": "string"}}},
+            },
+            "304": {"description": "It has not changed", "headers": _GUARDED},
+        },
     }
 
 
-def _property(given: Input, limits: Limits) -> dict[str, Any]:
-    kind = _TYPES[given.type]
-    missing = _may_be_missing(given, limits)
-    schema: dict[str, Any] = {"type": [kind, "null"] if missing else kind}
-    description = " ".join(part for part in (given.description, f"({given.unit})" if given.unit else "") if part)
-    if description:
-        schema["description"] = description
-    if given.minimum is not None:
-        schema["minimum"] = given.minimum
-    if given.maximum is not None:
-        schema["maximum"] = given.maximum
-    if given.categories is not None and limits.unseen_category == "reject":
-        schema["enum"] = [*given.categories, *([None] if missing else [])]
-    return schema
-
-
-def _may_be_missing(given: Input, limits: Limits) -> bool:
-    return given.nullable and limits.missing == "impute"
-
-
-def _request(contract: Contract) -> dict[str, Any]:
-    instances = {
-        "type": "array",
-        "minItems": 1,
-        "maxItems": contract.limits.max_instances,
-        "items": {"$ref": "#/components/schemas/Instance"},
-    }
+def _itself(keyed: bool) -> Part:
     return {
-        "type": "object",
-        "properties": {"instances": instances},
-        "required": ["instances"],
-        "additionalProperties": False,
-        "example": {"instances": [contract.example]},
+        "operationId": "openapi",
+        "summary": "This description",
+        "parameters": [_REQUEST_ID],
+        "responses": {
+            "200": _answer("An OpenAPI document", {JSON: {"type": "object"}}),
+            **_refusals({"503": "No release is loaded yet"}, keyed),
+        },
     }
 
 
-def _answer(contract: Contract) -> dict[str, Any]:
-    row = {**(_class(contract) if contract.output.labels else _number(contract)), "prediction_id": _ID}
-    prediction = {"type": "object", "properties": row, "required": list(row)}
-    properties: dict[str, Any] = {
-        "predictions": {"type": "array", "items": prediction},
-        "unit": {"type": ["string", "null"]},
-        "level": {"type": ["number", "null"], "description": "Share of new rows that the interval or the set covers"},
-        "use_case": {"type": "string"},
-        "model_version": {"type": "integer"},
-        "request_id": {"type": "string"},
+def _metrics(keyed: bool) -> Part:
+    media = exposition.MEDIA_TYPE.partition(";")[0]
+    return {
+        "operationId": "metrics",
+        "summary": "The service's series",
+        "parameters": [_REQUEST_ID],
+        "responses": {
+            "200": {
+                "description": "Series for Prometheus",
+                "headers": _GUARDED,
+                "content": {media: {"schema": {"type": "string"}}},
+            },
+            **_refusals({}, keyed),
+        },
     }
-    if contract.output.labels:
-        properties["positive"] = {
-            "type": ["string", "null"],
-            "description": "The class that a model of two classes looks for",
-            "enum": [contract.output.positive],
+
+
+def _probe(name: str, summary: str) -> Part:
+    return {
+        "operationId": name,
+        "summary": summary,
+        "security": [],
+        "responses": {"200": {"description": "Yes"}, "503": {"description": "No"}},
+    }
+
+
+def _body(media: str, shape: Part, example: Any) -> Part:
+    return {"required": True, "content": {media: {"schema": shape, "example": example}}}
+
+
+def _answer(description: str, content: Mapping[str, Part]) -> Part:
+    return {
+        "description": description,
+        "headers": {**_GUARDED, "x-sluice-version": _VERSION},
+        "content": {media: {"schema": shape} for media, shape in content.items()},
+    }
+
+
+def _refusals(refusals: Mapping[str, str], keyed: bool) -> Part:
+    """The refusals of one address, and those that every address with data has."""
+    common = {"401": "A valid key is needed"} if keyed else {}
+    return {
+        status: {
+            "description": words,
+            "headers": {**_GUARDED, **_FURTHER.get(status, {})},
+            "content": {MEDIA_TYPE: {"schema": reference("Problem")}},
         }
-    return {"type": "object", "properties": properties, "required": list(properties)}
-
-
-def _number(contract: Contract) -> dict[str, Any]:
-    return {
-        "prediction": {"type": "number", "description": contract.output.unit or ""},
-        "interval": {
-            "type": ["array", "null"],
-            "description": "Lower and upper end; null where it was not measured",
-            "items": {"type": "number"},
-            "minItems": 2,
-            "maxItems": 2,
-        },
+        for status, words in sorted((common | {"429": "There are too many requests"} | dict(refusals)).items())
     }
 
 
-def _class(contract: Contract) -> dict[str, Any]:
-    labels = contract.output.labels
-    values = [label.value for label in labels]
-    probability = {"type": "number", "minimum": 0, "maximum": 1}
-    return {
-        "prediction": {
-            "type": "string",
-            "description": "The most probable class, the first of equals",
-            "enum": values,
-        },
-        "prediction_label": {
-            "type": "string",
-            "description": "What people call it",
-            "enum": list(dict.fromkeys(label.title for label in labels)),
-        },
-        "probabilities": {
-            "type": "object",
-            "properties": dict.fromkeys(values, probability),
-            "required": values,
-            "additionalProperties": False,
-        },
-        "prediction_set": {
-            "type": ["array", "null"],
-            "description": "The classes that may be the true one at this level; null where it was not measured",
-            "items": {"type": "string", "enum": values},
-            "minItems": 1,
-            "uniqueItems": True,
-        },
-    }
+def _table(instance: Mapping[str, Value]) -> str:
+    """An instance as a CSV file of one row."""
+    cells = ("" if value is None else str(value) for value in instance.values())
+    return "".join(f"{','.join(map(quoted, line))}\n" for line in (instance, cells))
 
 
-def _refusal(words: str) -> dict[str, Any]:
-    return {
-        "description": words,
-        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    }
-
-
-_ID = {"type": "string", "format": "uuid"}
+_POSTED = {
+    "400": "The body is not JSON",
+    "408": "The body takes too long to arrive",
+    "413": "The body is too large, or holds too many instances",
+    "415": "The body is not declared to be JSON in UTF-8",
+    "422": "The request breaks the contract, or has no prediction",
+    "503": "No release is loaded yet",
+}
+_PROBES = {
+    "livez": "Whether the process lives",
+    "readyz": "Whether a release is loaded",
+    "healthz": "The same as livez",
+}
+#: Either will do.
+_SCHEMES = {
+    "key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+    "bearer": {"type": "http", "scheme": "bearer"},
+}
 _REQUEST_ID = {
     "name": "x-request-id",
     "in": "header",
-    "description": "Comes back in the answer and stands in the log; made up where absent",
-    "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,128}$"},
+    "description": "Comes back in the answer and stands in the log, if it is 1 to 128 letters, digits and ._:-; "
+    "otherwise one is made up",
+    "schema": {"type": "string"},
+    "example": "order-7",
 }
-_KEY = {
+_SIDE = {
     "name": "x-sluice-key",
     "in": "header",
-    "description": "Whoever sends the same key is answered by the same release while another is tried beside it",
-    "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,128}$"},
+    "description": "Whoever sends the same 1 to 128 letters, digits and ._:- is answered by the same release while "
+    "another is tried beside it",
+    "schema": {"type": "string"},
 }
-_ANY_OBJECT = {
-    "description": "The service card",
-    "content": {"application/json": {"schema": {"type": "object"}}},
-}
-_FAULT = {
-    "type": "object",
-    "properties": {
-        "path": {"type": "string", "examples": ["instances[3].median_income"]},
-        "message": {"type": "string"},
-        "value": {"description": "What was sent, shortened; null where nothing was"},
-        "allowed": {"type": ["string", "null"]},
-    },
-}
-_PROBLEM = {
-    "type": "object",
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "request_id": {"type": "string"},
-        "errors": {"type": "array", "items": _FAULT},
-    },
-    "required": ["type", "title", "status", "detail", "errors"],
+_VERSION = {"description": "The release that answered", "required": True, "schema": {"type": "integer", "minimum": 1}}
+_GUARDED = {"x-request-id": {"description": "The request's id", "required": True, "schema": SANE}}
+_SECONDS = {"description": "Seconds after which to ask again", "schema": {"type": "integer", "minimum": 1}}
+_FURTHER: Mapping[str, Part] = {
+    "401": {"www-authenticate": {"required": True, "schema": {"type": "string"}}},
+    "429": {"retry-after": _SECONDS | {"required": True}},
+    "503": {"retry-after": _SECONDS},
 }

@@ -13,10 +13,12 @@ MOST_FAULTS = 200
 
 TITLES: Mapping[str, str] = {
     "malformed-json": "The body is not JSON",
+    "malformed-csv": "The body is not CSV",
     "not-found": "There is nothing at this address",
     "method-not-allowed": "This address does not take this method",
     "body-too-large": "The body is too large",
     "too-many-instances": "There are too many instances in one request",
+    "too-many-labels": "There are too many labels in one request",
     "body-too-slow": "The body takes too long to arrive",
     "unsupported-media-type": "The body is of another type than this address takes",
     "unauthorized": "A key is needed",

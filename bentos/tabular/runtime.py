@@ -5,19 +5,20 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-#: Files that count beside the package's own modules.
+#: Code and pages.
+PATTERNS = ("*.py", "pages/*")
+#: Files that count beside them.
 EXTRAS = ("requirements.txt", "contract.schema.json")
 
 
 def runtime_sha256(package: Path) -> str:
-    """Hex digest of the serving code, its locked requirements and the contract's schema.
+    """Hex digest of the serving code, its pages, its locked requirements and the contract's schema.
 
     Args:
-        package: The folder of the service; its modules at top level count, sub-folders do not.
+        package: The folder of the service; its modules at top level and its pages count, other sub-folders do not.
     """
-    files = sorted(
-        [path.name for path in package.glob("*.py")] + [name for name in EXTRAS if (package / name).exists()]
-    )
+    found = [path.relative_to(package).as_posix() for pattern in PATTERNS for path in package.glob(pattern)]
+    files = sorted(found + [name for name in EXTRAS if (package / name).exists()])
     digest = hashlib.sha256()
     for name in files:
         digest.update(name.encode() + b"\0" + hashlib.sha256((package / name).read_bytes()).digest())

@@ -154,6 +154,7 @@ class Schema:
 
 
 def refuse(faults: Sequence[Fault]) -> None:
+    """Raise the problem that lists some faults, if there are any."""
     if faults:
         number = f"{len(faults)}" if len(faults) < MOST_FAULTS else f"at least {MOST_FAULTS}"
         detail = f"{faults[0].path} {faults[0].message} (faults in all: {number})"
@@ -161,6 +162,7 @@ def refuse(faults: Sequence[Fault]) -> None:
 
 
 def repetitions(content: Mapping[str, Any], path: str) -> Iterable[Fault]:
+    """The faults of names that occur more than once in an object."""
     if isinstance(content, Repeated):
         for name in content.names[:MOST_FAULTS]:
             yield Fault(step(path, name), "occurs more than once", None, "each name once")

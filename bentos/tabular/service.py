@@ -9,9 +9,11 @@ import threading
 import bentoml
 import httpx
 
+from tabular import connections
 from tabular import contract as documents
 from tabular import settings as configuration
 from tabular.admission import Admission
+from tabular.book import Book
 from tabular.contract import Contract
 from tabular.desk import Desk
 from tabular.door import Door
@@ -25,6 +27,8 @@ from tabular.log import Log
 from tabular.metrics import Metrics
 from tabular.pulse import Pulse
 from tabular.push import Gateway, Push
+from tabular.redaction import Redactor
+from tabular.room import Room
 from tabular.routes import Routes
 from tabular.runtime import runtime_sha256
 from tabular.settings import PACKAGE, Settings
@@ -60,6 +64,7 @@ class Tabular:
         self._supervision = Supervision(os.getppid(), settings.home / "sluice")
         self._metrics = Metrics(self._use_case)
         self._client = _registry_client(settings)
+        redactor = Redactor(settings.hash_key.get_secret_value().encode() if settings.hash_key else None)
         self._follower = Follower(
             _sources(settings, self._use_case, self._client),
             self._use_case,
@@ -67,16 +72,18 @@ class Tabular:
             settings.poll_seconds,
             on_outcome=self._metrics.loaded,
             on_new_runtime=self._on_new_runtime if settings.on_new_runtime == "exit" else lambda _: None,
+            on_load=redactor.of,
         )
         self._log = self._make_log(settings)
         self._pulse = Pulse(self._metrics, lambda: self._follower.standing, self._log)
         self._push = self._make_push(settings)
         self._stop = threading.Event()
-        desk = Desk(self._use_case, self._runtime, lambda: self._follower.standing, self._note, self._metrics)
+        self._book = Book(settings.warehouse_dsn, self._use_case) if settings.warehouse_dsn else None
+        desk = Desk(self._use_case, self._runtime, lambda: self._follower.standing, self._note, self._metrics, redactor)
         self._shadow = Shadow(desk)
         bounds = Bounds(settings.body_limit, settings.body_seconds)
         guards = Guards.over_https(settings.hsts)
-        routes = Routes(desk, bounds, self._shadow, Admission.of(settings), guards)
+        routes = Routes(desk, bounds, self._shadow, Admission.of(settings), guards, self._book, Room(self._log))
         self.application = shared(routes.application(), settings.cors_origins, guards)
 
     @bentoml.on_startup  # type: ignore[untyped-decorator]
@@ -96,11 +103,14 @@ class Tabular:
     def stop(self) -> None:
         """Write what is not logged yet, and leave."""
         self._stop.set()
-        self._follower.stop()
         self._shadow.stop()
         self._pulse.stop()
         if self._log:
             self._log.close()
+        # After the log: it may be waiting for a registry that hangs, and whoever ends us may lose patience.
+        self._follower.stop()
+        if self._book:
+            self._book.close()
         if self._push:
             self._push.stop()
         if self._client:
@@ -143,6 +153,8 @@ class Tabular:
 Tabular.add_asgi_middleware(  # type: ignore[attr-defined]
     Door, guards=Guards.over_https(configuration.read().hsts).data
 )
+# Now, because the server chooses how it reads before it makes the service.
+connections.bound(configuration.read().body_seconds)
 
 
 def _baked_use_case(settings: Settings) -> str:

@@ -77,6 +77,8 @@ class Settings(BaseModel):
     """Seconds for which browsers shall reach this service by HTTPS alone; 0 to say nothing of it."""
     log_rows: int = Field(default=50_000, ge=1, alias="SLUICE_LOG_ROWS")
     """Most predictions that wait for the database; more are dropped and counted."""
+    hash_key: SecretStr | None = Field(default=None, min_length=16, alias="SLUICE_HASH_KEY")
+    """Of the hashes that are logged for inputs marked `sensitive: hash`; if absent, these are not logged at all."""
     pushgateway: WebAddress | None = Field(default=None, alias="SLUICE_PUSHGATEWAY")
     """Where the metrics are pushed to, for whom nothing can scrape; nowhere if absent."""
     pushgateway_user: NonEmpty | None = Field(default=None, alias="SLUICE_PUSHGATEWAY_USER")

@@ -11,12 +11,17 @@ from tabular.sources import Name
 
 @dataclass(frozen=True)
 class Release:
-    """A version that answers."""
+    """A version that answers.
+
+    Attributes:
+        load_seconds: Time to fetch, check and load it.
+    """
 
     version: int
     source: Name
     bundle: Bundle
     loaded_at: datetime
+    load_seconds: float = 0.0
 
 
 @dataclass(frozen=True)

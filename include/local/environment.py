@@ -93,6 +93,11 @@ def serving(state: State, addresses: Addresses, use_case: str) -> dict[str, str]
         "MLFLOW_TRACKING_URI": addresses.mlflow,
         "BENTOML_HOME": str(state.serving(use_case)),
         "SLUICE_WORKERS": os.environ.get("SLUICE_WORKERS") or "1",
+        # Nobody but this machine reaches the stack; `SLUICE_ACCESS=keys make up` tries out how keys work.
+        "SLUICE_ACCESS": os.environ.get("SLUICE_ACCESS") or "open",
+        "SLUICE_API_KEYS": str(state.keys),
+        # Empty is absent: then the log leaves out what should be hashed.
+        "SLUICE_HASH_KEY": os.environ.get("SLUICE_HASH_KEY", ""),
     }
 
 

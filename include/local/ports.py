@@ -1,12 +1,17 @@
-"""Ports: the usual ones where they are free, the next free ones where not, the same ones at every start."""
+"""Ports: the usual ones where they are free, the next free ones where not, the same ones at every start.
+
+What runs for a while only, as the servers of tests and benchmarks do, gets its port from a block of its process.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import socket
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
+from itertools import cycle, islice
 from pathlib import Path
 
 from local.errors import StackError
@@ -16,6 +21,9 @@ USUAL = {"airflow": 8080, "mlflow": 5000, "postgres": 55432, "smtp": 2525, "inbo
 FIRST_SERVING = 3000
 SERVING = "serving_"
 PREFIX = "SLUICE_PORT_"
+
+BLOCKS = range(20_000, 32_000, 400)
+"""Where blocks begin: below 32768, from where on Linux gives ports to connections, and to whoever asks for any."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +149,34 @@ def is_free_here(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def free_port() -> int:
+    """A port that stays free until its caller listens on it, because no other process is given it here.
+
+    Raises:
+        StackError: There is none left.
+    """
+    for port in islice(_block(), BLOCKS.step):
+        if is_free_here(port):
+            return port
+    raise StackError("all ports of this process are taken", action="end what it has started and not stopped")
+
+
+@cache
+def _block() -> Iterator[int]:
+    """The ports of this process, again and again: a block is whose socket holds its first port."""
+    for first in BLOCKS:
+        holder = socket.socket()
+        try:
+            holder.bind(("127.0.0.1", first))
+        except OSError:
+            holder.close()
+        else:
+            # It stays open until the process ends.
+            holder.detach()
+            return cycle(range(first + 1, first + BLOCKS.step))
+    raise StackError("all blocks of ports are taken", action="end what earlier tests or benchmarks left behind")
 
 
 def _next_free(first: int, taken: Iterable[int], is_free: Callable[[int], bool]) -> int:

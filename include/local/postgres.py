@@ -7,7 +7,6 @@ import pwd
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ import psycopg2
 from psycopg2 import sql
 
 from local.errors import StackError
+from local.ports import free_port
 
 ROLE = "sluice"
 DATABASES = ("airflow", "mlflow", "optuna", "warehouse")
@@ -140,9 +140,7 @@ def throwaway(folder: Path, password: str) -> Iterator[int]:
     """
     cluster = locate(folder / "data")
     initialise(cluster, password)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    port = free_port()
     log = folder / "server.log"
     with log.open("wb") as said:
         process = subprocess.Popen(cluster.command(port), stdout=said, stderr=said, cwd="/")  # noqa: S603 - our own

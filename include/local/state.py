@@ -72,6 +72,11 @@ class State:
         return self.root / "airflow-passwords.json"
 
     @property
+    def keys(self) -> Path:
+        """Digests of the keys that open the model servers, where they ask for keys."""
+        return self.root / "api-keys.jsonl"
+
+    @property
     def endpoints(self) -> Path:
         """Every address and login of the running stack."""
         return self.root / "endpoints.json"

@@ -13,6 +13,8 @@ REPOSITORY = Path(__file__).parents[2]
 DOCUMENTS = sorted([REPOSITORY / "README.md", *(REPOSITORY / "docs").rglob("*.md")])
 PLATFORM = re.compile(r"`((?:ingest|ml|serving|monitoring)\.[a-z_]+)`")
 
+CREATED = re.compile(r"^CREATE (?:OR REPLACE )?(?:TABLE|VIEW) (?:IF NOT EXISTS )?(\S+)", re.MULTILINE)
+
 
 def text(name: str) -> str:
     return (REPOSITORY / name).read_text(encoding="utf-8")
@@ -36,7 +38,7 @@ def test_every_command_that_is_named_exists(path: Path) -> None:
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_every_table_that_is_named_exists(path: Path) -> None:
     migrations = "".join(p.read_text(encoding="utf-8") for p in (REPOSITORY / "include/sql/migrations").glob("*.sql"))
-    tables = set(re.findall(r"CREATE TABLE IF NOT EXISTS (\S+)", migrations))
+    tables = set(CREATED.findall(migrations))
 
     assert set(PLATFORM.findall(path.read_text(encoding="utf-8"))) <= tables
 
@@ -47,7 +49,7 @@ def test_the_architecture_names_every_room_and_every_platform_table() -> None:
     migrations = "".join(p.read_text(encoding="utf-8") for p in (REPOSITORY / "include/sql/migrations").glob("*.sql"))
 
     assert not [room for room in rooms if f"  {room}/" not in document]
-    assert set(re.findall(r"CREATE TABLE IF NOT EXISTS (\S+)", migrations)) <= set(PLATFORM.findall(document))
+    assert set(CREATED.findall(migrations)) <= set(PLATFORM.findall(document))
 
 
 def test_the_runbook_explains_every_terminal_error_code() -> None:

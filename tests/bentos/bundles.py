@@ -34,6 +34,7 @@ class Recipe:
         runtime_sha256: The runtime that the contract names.
         claims: First output of the first golden row, where it should not be what the graph gives.
         nullable: Names of the inputs that may be missing.
+        sensitive: Name -> what the log does with the values of an input.
         labels: Value -> title of the classes, from cheap to dear; none for a rent in USD.
         blind_above: Of a larger income the graph predicts NaN.
         broken_above: At a larger income the graph fails.
@@ -57,6 +58,7 @@ class Recipe:
 
     prediction_set: dict[str, Any] | None = None
     nullable: tuple[str, ...] = ("rooms",)
+    sensitive: dict[str, str] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     blind_above: float | None = None
     broken_above: float | None = None
@@ -228,7 +230,10 @@ def contract(recipe: Recipe) -> dict[str, Any]:
         "description": "What a flat costs",
         "task": task,
         "family": "linear",
-        "inputs": [{**given, "nullable": given["name"] in recipe.nullable} for given in inputs],
+        "inputs": [
+            {**given, "nullable": given["name"] in recipe.nullable, "sensitive": recipe.sensitive.get(given["name"])}
+            for given in inputs
+        ],
         "output": {
             "name": "rent",
             "unit": None if classes else "USD",

@@ -19,18 +19,11 @@ from typing import Any
 import httpx
 import psutil
 
+from local.ports import free_port
 from tests.bentos.bundles import USE_CASE
 
 BENTOS = Path(__file__).resolve().parents[2] / "bentos"
 FILES = ("manifest.json", "model.onnx", "contract.json", "golden.json", "reference.parquet")
-
-
-def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def eventually(check: Callable[[], Any], within: float = 30.0, every: float = 0.05) -> Any:
@@ -66,6 +59,7 @@ class Service:
             "BENTOML_DO_NOT_TRACK": "True",
             "SLUICE_USE_CASE": USE_CASE,
             "SLUICE_POLL_SECONDS": "0.2",
+            "SLUICE_ACCESS": "open",
         }
         command = [sys.executable, "-m", "bentoml", "serve", "tabular.service:Tabular"]
         with (self.home / "log").open("ab") as log:
@@ -144,8 +138,8 @@ class Mlflow:
     artifacts: Path
     """Where it keeps the artifacts."""
 
-    def publish(self, bundle: Path) -> int:
-        """Store a bundle as the next version of the model, the way the training run does."""
+    def publish(self, bundle: Path, named: str = "") -> int:
+        """Store a bundle as the next version of the model, the way the training run does; maybe under a false name."""
         with httpx.Client(base_url=f"{self.url}/api/2.0", timeout=30) as client:
             client.post("/mlflow/registered-models/create", json={"name": USE_CASE})
             run = client.post("/mlflow/runs/create", json={"experiment_id": "0"}).json()["run"]["info"]
@@ -157,7 +151,7 @@ class Mlflow:
                 "name": USE_CASE,
                 "source": f"runs:/{run['run_id']}/bundle",
                 "run_id": run["run_id"],
-                "tags": [{"key": "bundle_sha256", "value": sha256}],
+                "tags": [{"key": "bundle_sha256", "value": named or sha256}],
             }
             answer = client.post("/mlflow/model-versions/create", json=source).raise_for_status()
         return int(answer.json()["model_version"]["version"])
@@ -194,38 +188,72 @@ class Mlflow:
         httpx.request("DELETE", address, json={"name": USE_CASE, "alias": alias}).raise_for_status()
 
 
+@dataclass
+class Tracker:
+    """An MLflow server's process; started again, it has the same port and everything it kept.
+
+    Attributes:
+        folder: Where it keeps everything.
+    """
+
+    folder: Path
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> Mlflow:
+        """Start it, and wait until it answers."""
+        options = {
+            "--backend-store-uri": f"sqlite:///{self.folder}/mlflow.db",
+            "--artifacts-destination": str(self.folder / "artifacts"),
+            "--host": "127.0.0.1",
+            "--port": str(self.port),
+            "--workers": "1",
+        }
+        command = [sys.executable, "-m", "mlflow", "server", *(part for pair in options.items() for part in pair)]
+        environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(command, cwd=self.folder, env=environment, stdout=log, stderr=log)
+        server = Mlflow(f"http://127.0.0.1:{self.port}", self.folder / "artifacts")
+
+        def answers() -> bool:
+            assert self.process
+            assert self.process.poll() is None, (self.folder / "log").read_text()
+            with contextlib.suppress(httpx.TransportError):
+                return httpx.get(f"{server.url}/health").status_code == 200
+            return False
+
+        eventually(answers, within=120, every=0.2)
+        return server
+
+    def stop(self) -> None:
+        """End it as a supervisor does."""
+        if self.process is None:
+            return
+        descendants = psutil.Process(self.process.pid).children(recursive=True)
+        self.process.terminate()
+        self.process.wait(20)
+        for leftover in psutil.wait_procs(descendants, timeout=5)[1]:
+            leftover.kill()
+        self.process = None
+
+    def kill(self) -> None:
+        """End everything of it at once."""
+        assert self.process
+        for process in psutil.Process(self.process.pid).children(recursive=True):
+            process.kill()
+        self.process.kill()
+        self.process.wait()
+        self.process = None
+
+
 @contextlib.contextmanager
 def mlflow(folder: Path) -> Iterator[Mlflow]:
     """A running MLflow server that keeps everything in a folder."""
-    port = free_port()
-    options = {
-        "--backend-store-uri": f"sqlite:///{folder}/mlflow.db",
-        "--artifacts-destination": str(folder / "artifacts"),
-        "--host": "127.0.0.1",
-        "--port": str(port),
-        "--workers": "1",
-    }
-    command = [sys.executable, "-m", "mlflow", "server", *(part for pair in options.items() for part in pair)]
-    environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
-    server = Mlflow(f"http://127.0.0.1:{port}", folder / "artifacts")
-
-    def answers() -> bool:
-        assert process.poll() is None, (folder / "log").read_text()
-        with contextlib.suppress(httpx.TransportError):
-            return httpx.get(f"{server.url}/health").status_code == 200
-        return False
-
+    tracker = Tracker(folder)
     try:
-        eventually(answers, within=120, every=0.2)
-        yield server
+        yield tracker.start()
     finally:
-        descendants = psutil.Process(process.pid).children(recursive=True)
-        process.terminate()
-        process.wait(20)
-        for leftover in psutil.wait_procs(descendants, timeout=5)[1]:
-            leftover.kill()
+        tracker.stop()
 
 
 class Relay:
@@ -235,15 +263,24 @@ class Relay:
         self._target = (host, port)
         self._listener: socket.socket | None = None
         self._open: list[socket.socket] = []
+        self._passes = threading.Event()
         self.port = free_port()
 
     def mend(self) -> None:
         """Let connections through."""
+        self._passes.set()
+        if self._listener:
+            return
         self._listener = socket.create_server(("127.0.0.1", self.port), reuse_port=True)
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
+    def swallow(self) -> None:
+        """Take whatever comes, refuse nobody, and bring nothing to the other end."""
+        self._passes.clear()
+
     def cut(self) -> None:
         """Break what goes through and refuse what comes."""
+        self._passes.set()
         if self._listener:
             # Without a shutdown the thread that waits on it would keep it alive.
             self._listener.shutdown(socket.SHUT_RDWR)
@@ -264,12 +301,12 @@ class Relay:
                 return
             self._open += [near, far]
             for source, sink in ((near, far), (far, near)):
-                threading.Thread(target=_pump, args=(source, sink), daemon=True).start()
+                threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
 
-
-def _pump(source: socket.socket, sink: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while data := source.recv(65536):
-            sink.sendall(data)
-    with contextlib.suppress(OSError):
-        sink.shutdown(socket.SHUT_RDWR)
+    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                self._passes.wait()
+                sink.sendall(data)
+        with contextlib.suppress(OSError):
+            sink.shutdown(socket.SHUT_RDWR)

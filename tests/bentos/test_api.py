@@ -194,7 +194,7 @@ def test_requests_are_counted_by_version_and_outcome(client: httpx.Client) -> No
     for series in (
         'pred_requests_total{outcome="ok",use_case="rents",version="3"}',
         'pred_requests_total{outcome="refused",use_case="rents",version="3"}',
-        'pred_request_latency_seconds_count{use_case="rents",version="3"}',
+        'pred_request_latency_seconds_count{outcome="ok",use_case="rents",version="3"}',
         'latest_prediction{use_case="rents",version="3"} 155.0',
         'prediction_log_dropped_total{use_case="rents"} 0.0',
         'release_loads_total{outcome="swapped",use_case="rents"} 1.0',

@@ -216,8 +216,9 @@ def test_a_bundle_for_other_serving_code_is_told_from_a_spoilt_one(tmp_path: Pat
         load(bundles.write(tmp_path, Recipe(runtime_sha256="a" * 64)))
 
 
-def test_the_runtime_hash_covers_code_lock_and_schema_and_nothing_else(tmp_path: Path) -> None:
-    files = {"service.py": "a", "log.py": "b", "requirements.txt": "c", "contract.schema.json": "{}"}
+def test_the_runtime_hash_covers_code_pages_lock_and_schema_and_nothing_else(tmp_path: Path) -> None:
+    files = {"service.py": "a", "pages/card.js": "b", "requirements.txt": "c", "contract.schema.json": "{}"}
+    (tmp_path / "pages").mkdir()
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     before = runtime_sha256(tmp_path)

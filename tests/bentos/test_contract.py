@@ -64,6 +64,7 @@ WRONG = {
     "limit as text": changed("limits", "max_instances", to="50"),
     "unknown policy": changed("limits", "missing", to="guess"),
     "unknown policy on categories": changed("limits", "unseen_category", to="guess"),
+    "unknown way with what is sensitive": changed("inputs", 1, "sensitive", to="mask"),
     "text for a flag": changed("inputs", 1, "nullable", to="yes"),
 }
 
@@ -77,7 +78,9 @@ def test_what_the_schema_refuses_the_reader_refuses(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "recipe", [Recipe(), bundles.LOGARITHMIC, bundles.BINARY, bundles.MULTICLASS], ids=["number", "log", "two", "three"]
+    "recipe",
+    [Recipe(), bundles.LOGARITHMIC, bundles.BINARY, bundles.MULTICLASS, Recipe(sensitive={"income": "hash"})],
+    ids=["number", "log", "two", "three", "sensitive"],
 )
 def test_what_the_domain_writes_the_reader_reads(recipe: Recipe) -> None:
     good = bundles.contract(recipe)

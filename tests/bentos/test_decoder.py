@@ -108,13 +108,13 @@ def test_a_name_that_occurs_twice_never_goes_the_short_way(text: str) -> None:
 def test_inputs_of_any_name_and_without_known_categories_are_read() -> None:
     document = bundles.contract(Recipe().with_limits(unseen_category="ignore"))
     for given_input in document["inputs"]:
-        given_input["name"] += ' né '
+        given_input["name"] += " né "
         if given_input["type"] == "category":
             given_input["categories"] = None
     decoder = Decoder(Contract.model_validate_json(json.dumps(document)))
-    row = {f'{name} né ': value for name, value in EXAMPLE.items()}
+    row = {f"{name} né ": value for name, value in EXAMPLE.items()}
     assert decoder.instance(json.dumps(row).encode()) == [tuple(EXAMPLE.values())]
-    assert decoder.instance(json.dumps(row | {'place né ': "x" * 201}).encode()) is None
+    assert decoder.instance(json.dumps(row | {"place né ": "x" * 201}).encode()) is None
 
 
 def test_a_name_that_no_spec_can_have_is_refused() -> None:

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import logging
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import psycopg2
 import pytest
+from psycopg2.extensions import make_dsn, parse_dsn
 
+from sluice.adapters.migrations import migrate
 from sluice.adapters.warehouse import Warehouse
 from tabular import ids
 from tabular.entries import Entry, Failure
 from tabular.heartbeat import Heartbeat
-from tabular.log import Log
+from tabular.log import LONGEST_PAUSE, Log, pause
 from tabular.outputs import Answers
 from tabular.standing import Standing
-from tests.bentos.servers import eventually
+from tests.bentos.databases import Database
+from tests.bentos.servers import Relay, eventually
 
 MakeLog = Callable[..., Log]
 
@@ -121,9 +127,7 @@ def test_each_day_gets_its_partition(make_log: MakeLog, warehouse: Warehouse) ->
     log.start()
     log.close()
     assert [len(kept(warehouse, given)) for given in days] == [1, 1]
-    assert warehouse.rows("SELECT to_regclass('serving.answers_20310502') IS NOT NULL AS there") == [
-        {"there": True}
-    ]
+    assert warehouse.rows("SELECT to_regclass('serving.answers_20310502') IS NOT NULL AS there") == [{"there": True}]
 
 
 @pytest.mark.parametrize("bad", ["bad \x00", "bad \ud800"], ids=["for the database", "for any text"])
@@ -140,9 +144,7 @@ def test_an_answer_that_cannot_be_kept_costs_only_itself(
     assert drops == [2]
 
 
-def test_what_was_written_already_is_not_a_loss(
-    make_log: MakeLog, warehouse: Warehouse, drops: list[int]
-) -> None:
+def test_what_was_written_already_is_not_a_loss(make_log: MakeLog, warehouse: Warehouse, drops: list[int]) -> None:
     log = make_log()
     first = entry((1, "a"), (2, "b"))
     log.offer(first)
@@ -218,3 +220,109 @@ def test_a_failure_needs_room_like_an_answer(make_log: MakeLog, drops: list[int]
     log.offer(failure("first"))
     log.offer(failure("second"))
     assert drops == [1]
+
+
+def test_the_pause_between_two_tries_grows_and_ends_at_its_longest() -> None:
+    assert [max(pause(failures) for _ in range(1000)) for failures in range(4)] == pytest.approx(
+        [0.25, 0.5, 1, 2], rel=0.05
+    )
+    # After days, too.
+    assert LONGEST_PAUSE / 2 <= pause(1_000_000) <= LONGEST_PAUSE
+
+
+@pytest.fixture
+def way(warehouse: Warehouse) -> Iterator[Relay]:
+    """A way to the database that can be cut."""
+    parts = parse_dsn(warehouse.dsn)
+    relay = Relay(parts["host"], int(parts["port"]))
+    relay.mend()
+    yield relay
+    relay.cut()
+
+
+@pytest.mark.parametrize("away", [1.0, 6.0], ids=lambda seconds: f"{seconds:g} s")
+def test_a_database_that_is_back_is_written_to_in_seconds_and_its_outage_told_once(
+    make_log: MakeLog,
+    warehouse: Warehouse,
+    way: Relay,
+    caplog: pytest.LogCaptureFixture,
+    say: Callable[[str], None],
+    away: float,
+) -> None:
+    caplog.set_level(logging.INFO, "bentoml.tabular")
+    log = make_log(dsn=make_dsn(**parse_dsn(warehouse.dsn) | {"port": way.port}))
+    log.start()
+    before, after = entry((1, "a")), entry((2, "b"))
+    log.offer(before)
+    eventually(lambda: kept(warehouse, before))
+    way.cut()
+    log.offer(after)
+    time.sleep(away)
+    way.mend()
+    began = time.monotonic()
+    eventually(lambda: kept(warehouse, after), every=0.01)
+    seconds = time.monotonic() - began
+    say(f"written to again {seconds:.2f} s after an outage of {away:g} s")
+    assert seconds < LONGEST_PAUSE + 0.5
+    eventually(lambda: "the warehouse answers again" in caplog.text)
+    assert caplog.text.count("predictions wait, the warehouse does not take them") == 1
+
+
+def test_processes_that_write_a_day_first_do_not_stand_in_each_others_way(warehouse: Warehouse) -> None:
+    day, statement = date(2031, 6, 1), "SELECT serving.ensure_partition(%(day)s)"
+    with contextlib.closing(psycopg2.connect(warehouse.dsn)) as link, link.cursor() as cursor:
+        cursor.execute(statement, {"day": day})
+        failed: list[Exception] = []
+
+        def other() -> None:
+            try:
+                warehouse.rows(statement, {"day": day})
+            except psycopg2.Error as error:
+                failed.append(error)
+
+        thread = threading.Thread(target=other)
+        thread.start()
+        waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND wait_event = 'advisory'"
+        eventually(lambda: warehouse.rows(waiting))
+        link.commit()
+        thread.join()
+    assert failed == []
+
+
+@pytest.fixture
+def forgetful(tmp_path: Path) -> Iterator[Database]:
+    """A database that writes down what it is given, and says so to nobody: the copy that it waits for is nowhere."""
+    database = Database(tmp_path)
+    migrate(database.dsn, Path(__file__).resolve().parents[2] / "include" / "sql" / "migrations")
+    yield database
+    database.stop("immediate")
+
+
+def test_what_was_written_without_a_word_is_written_and_counted_once(
+    make_log: MakeLog, forgetful: Database, drops: list[int]
+) -> None:
+    warehouse, written = Warehouse(forgetful.dsn, Path()), []
+    hung = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+    heartbeat = Heartbeat("rents", "r" * 64, Standing)
+    log = Log(forgetful.dsn, "rents", heartbeat, 1000, drops.append, written.append)
+    log.start()
+    eventually(lambda: written)
+    given, failed = [entry((1, "a"), (2, "b")), entry((3, "c"))], failure("broken")
+    settings(forgetful, "'nowhere'")
+    for record in (*given, failed):
+        log.offer(record)
+    # A heartbeat may be the first to hang; answers wait behind it.
+    eventually(lambda: warehouse.rows("SELECT FROM serving.answers") and warehouse.rows(hung))
+    settings(forgetful, "''")
+    log.close()
+    assert [len(kept(warehouse, each)) for each in given] == [2, 1]
+    assert len(blamed(warehouse, failed)) == 1
+    assert (sum(written), drops) == (4, [])
+
+
+def settings(database: Database, standbys: str) -> None:
+    """Let a database wait for these copies of it before it says that something is written."""
+    with contextlib.closing(psycopg2.connect(database.dsn)) as link, link.cursor() as cursor:
+        link.autocommit = True
+        cursor.execute(f"ALTER SYSTEM SET synchronous_standby_names = {standbys}")
+        cursor.execute("SELECT pg_reload_conf()")

@@ -41,9 +41,9 @@ PARSER = """
 import json, runpy, sys, time
 import airflow.sdk
 before = set(sys.modules)
-begin = time.perf_counter()
+begin = time.process_time()
 runpy.run_path(sys.argv[1])
-seconds = time.perf_counter() - begin
+seconds = time.process_time() - begin
 loaded = {name.partition(".")[0] for name in set(sys.modules) - before}
 print(json.dumps({"seconds": seconds, "loaded": sorted(loaded)}))
 """

@@ -13,10 +13,10 @@ CREATE TABLE serving.answers (
     role text NOT NULL CHECK (role IN ('champion', 'challenger', 'shadow')),
     size integer NOT NULL CHECK (size > 0),
     names text[] NOT NULL,
-    features jsonb NOT NULL,
+    features json NOT NULL,
     predictions double precision[],
     labels text[],
-    probabilities jsonb,
+    probabilities json,
     latency_ms double precision NOT NULL,
     predicted_at timestamptz NOT NULL,
     PRIMARY KEY (predicted_at, answer_id),
@@ -24,8 +24,19 @@ CREATE TABLE serving.answers (
         num_nonnulls(predictions, labels) = 1
         AND num_nonnulls(labels, probabilities) IN (0, 2)
         AND coalesce(cardinality(predictions), cardinality(labels)) = size
-    )
+    ),
+    -- Text may not hold it, which would come out only when somebody reads.
+    CONSTRAINT answers_nul CHECK (strpos(features::text, '\u0000') = 0)
 ) PARTITION BY RANGE (predicted_at);
+-- As jsonb, and packed, a block of an upload took the database six times as long, and longer than predicting it did.
+ALTER TABLE serving.answers
+ALTER COLUMN features SET STORAGE EXTERNAL,
+ALTER COLUMN predictions SET STORAGE EXTERNAL,
+ALTER COLUMN probabilities SET STORAGE EXTERNAL;
+-- Neither gets smaller when Postgres compresses it, and the trying takes as long as everything else.
+ALTER TABLE serving.answers
+ALTER COLUMN features SET STORAGE EXTERNAL,
+ALTER COLUMN predictions SET STORAGE EXTERNAL;
 CREATE INDEX answers_by_use_case ON serving.answers (use_case, predicted_at);
 CREATE INDEX answers_by_id ON serving.answers (answer_id);
 CREATE INDEX answers_by_request ON serving.answers (request_id);
@@ -47,12 +58,11 @@ BEGIN
         RETURN;
     END IF;
     PERFORM pg_advisory_xact_lock(hashtext('serving.' || child));
-    IF to_regclass('serving.' || child) IS NULL THEN
-        EXECUTE format(
-            'CREATE TABLE serving.%I PARTITION OF serving.answers FOR VALUES FROM (%L) TO (%L)',
-            child, day::timestamp AT TIME ZONE 'UTC', (day + 1)::timestamp AT TIME ZONE 'UTC'
-        );
-    END IF;
+    -- Whoever had the lock has made it: asked again, the session would say from memory that it is not there.
+    EXECUTE format(
+        'CREATE TABLE IF NOT EXISTS serving.%I PARTITION OF serving.answers FOR VALUES FROM (%L) TO (%L)',
+        child, day::timestamp AT TIME ZONE 'UTC', (day + 1)::timestamp AT TIME ZONE 'UTC'
+    );
 END
 $$;
 
@@ -77,10 +87,10 @@ SELECT
     made.role,
     1 AS size,
     coalesce(given.names, '{}') AS names,
-    jsonb_build_array(coalesce(given.features, '[]'::jsonb)) AS features,
+    json_build_array(coalesce(given.features, '[]'::jsonb)) AS features,
     CASE WHEN made.prediction IS NOT NULL THEN ARRAY[made.prediction] END AS predictions,
     CASE WHEN made.label IS NOT NULL THEN ARRAY[made.label] END AS labels,
-    CASE WHEN made.label IS NOT NULL THEN jsonb_build_array(made.probabilities) END AS probabilities,
+    CASE WHEN made.label IS NOT NULL THEN json_build_array(made.probabilities) END AS probabilities,
     made.latency_ms,
     made.predicted_at
 FROM serving.predictions_by_row AS made
@@ -100,6 +110,18 @@ RETURN CASE
     ELSE (left(answer_id::text, 32) || lpad(to_hex(place), 4, '0'))::uuid
 END;
 
+-- An answer's predictions side by side: looking up each place in a long array would unpack the array each time.
+CREATE FUNCTION serving.instances(answer serving.answers)
+RETURNS TABLE (place integer, features json, prediction double precision, label text, probabilities json)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT
+        generate_series(1, answer.size),
+        json_array_elements(answer.features),
+        unnest(answer.predictions),
+        unnest(answer.labels),
+        json_array_elements(answer.probabilities)
+$$;
+
 CREATE VIEW serving.predictions AS
 SELECT
     answer.request_id,
@@ -109,15 +131,15 @@ SELECT
     answer.latency_ms,
     answer.predicted_at,
     answer.answer_id,
+    instance.prediction,
+    instance.label,
+    instance.probabilities::jsonb AS probabilities,
     serving.prediction_id(answer.answer_id, instance.place - 1) AS prediction_id,
     (
         SELECT coalesce(jsonb_object_agg(name.name, instance.features -> (name.place - 1)::integer), '{}'::jsonb)
         FROM unnest(answer.names) WITH ORDINALITY AS name (name, place)
-    ) AS features,
-    answer.predictions[instance.place] AS prediction,
-    answer.labels[instance.place] AS label,
-    answer.probabilities -> (instance.place - 1)::integer AS probabilities
+    ) AS features
 FROM serving.answers AS answer
-CROSS JOIN LATERAL jsonb_array_elements(answer.features) WITH ORDINALITY AS instance (features, place);
+CROSS JOIN LATERAL serving.instances(answer) AS instance;
 COMMENT ON VIEW serving.predictions IS
 'one row for each prediction; look one up by its answer_id: the same id, or that with the last 16 bits 0';

@@ -1,6 +1,6 @@
 -- How many predictions one release answered in a window of time, the end excluded.
-SELECT count(*) AS made
-FROM serving.predictions
+SELECT coalesce(sum(size), 0)::bigint AS made
+FROM serving.answers
 WHERE
     use_case = %(use_case)s
     AND model_version = %(version)s

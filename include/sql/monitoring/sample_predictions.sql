@@ -15,8 +15,5 @@ WITH sampled AS (
     LIMIT %(most)s
 )
 
-SELECT
-    given.*, -- noqa: AM04
-    sampled.prediction
+SELECT {columns}
 FROM sampled
-CROSS JOIN LATERAL jsonb_to_record(sampled.features) AS given ({inputs})

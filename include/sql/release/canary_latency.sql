@@ -3,15 +3,14 @@ SELECT
     count(*) AS requests,
     percentile_cont(0.95) WITHIN GROUP (ORDER BY request.latency_ms) AS slow_ms
 FROM (
-    SELECT min(latency_ms) AS latency_ms
-    FROM serving.predictions
+    SELECT latency_ms
+    FROM serving.answers
     WHERE
         use_case = %(use_case)s
         AND model_version = %(version)s
         AND role = 'champion'
         AND predicted_at > %(since)s
         AND predicted_at <= %(until)s
-    GROUP BY request_id, predicted_at
     ORDER BY predicted_at DESC
     LIMIT %(most)s
 ) AS request

@@ -231,10 +231,11 @@ def runtime_sha256(service: Path) -> str:
     """Digest of the serving code and its locked requirements; a running service computes the same of itself.
 
     Args:
-        service: Folder of the serving code. What counts: `*.py` at its top, `requirements.txt`,
+        service: Folder of the serving code. What counts: `*.py` at its top, `pages/*`, `requirements.txt`,
             `contract.schema.json`.
     """
-    names = sorted([path.name for path in service.glob("*.py")] + ["contract.schema.json", "requirements.txt"])
+    found = [path.relative_to(service).as_posix() for pattern in ("*.py", "pages/*") for path in service.glob(pattern)]
+    names = sorted([*found, "contract.schema.json", "requirements.txt"])
     runtime = hashlib.sha256()
     for name in names:
         runtime.update(name.encode() + b"\0" + hashlib.sha256(_content(service, name)).digest())

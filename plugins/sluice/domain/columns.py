@@ -11,6 +11,9 @@ from sluice.domain.frozen import Frozen, Name
 
 ColumnType = Literal["number", "integer", "boolean", "category", "timestamp"]
 
+#: What the prediction log does with a value: leaves it out, or writes a keyed hash in its place.
+Sensitive = Literal["drop", "hash"]
+
 #: The Postgres type that holds each column type.
 SQL_TYPES: dict[ColumnType, str] = {
     "number": "double precision",
@@ -46,6 +49,9 @@ class Column(Frozen):
     """What separates thousands in the source's numbers; a `.` here means that a comma stands for the point."""
     format: str | None = None
     """How the source writes a timestamp, as a `strptime` pattern; ISO 8601 where absent."""
+    sensitive: Sensitive | None = None
+    """What the prediction log keeps of the values that callers send: nothing (`drop`), or a keyed hash that is the
+    same for the same value (`hash`); the values themselves where absent. The model sees them all the same."""
 
     @property
     def source_header(self) -> str:
@@ -83,4 +89,9 @@ class Column(Frozen):
             raise ValueError(f"column {self.name!r} is a {self.type}: only a timestamp has a `format`")
         if self.type == "timestamp" and self.role == "feature":
             raise ValueError(f"column {self.name!r}: a timestamp cannot feed the model; give it `role: ignore`")
+        if self.sensitive and self.role != "feature":
+            raise ValueError(
+                f"column {self.name!r} has `role: {self.role}`: the prediction log never holds it; "
+                "only what feeds the model is `sensitive`"
+            )
         return self

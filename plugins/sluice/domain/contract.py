@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from sluice.domain.columns import Sensitive
 from sluice.domain.frozen import Frozen
 from sluice.domain.measures import Task
 
@@ -33,6 +34,8 @@ class Input(Frozen):
     maximum: float | None = None
     categories: tuple[str, ...] | None = None
     nullable: bool = False
+    sensitive: Sensitive | None = None
+    """What the prediction log keeps of its values: nothing, or a keyed hash; the values themselves where absent."""
 
 
 class Label(Frozen):

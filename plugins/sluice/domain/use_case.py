@@ -236,6 +236,8 @@ class UseCase(Frozen):
         target = self.target_column
         if target.nullable:
             raise ValueError(f"target: {target.name!r} is nullable; a row without its target teaches nothing")
+        if target.sensitive:
+            raise ValueError(f"target: {target.name!r} is predicted; only what feeds the model is `sensitive`")
         if self.task == "regression":
             _refuse_class_settings(self)
             if target.type not in ("number", "integer"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
@@ -59,6 +60,7 @@ def check(
     version: int,
     current_source: Wanted,
     now: datetime,
+    unlogged: Collection[str] = (),
 ) -> Drift:
     """Compare current rows with the release's reference.
 
@@ -70,6 +72,7 @@ def check(
         version: The release's version.
         current_source: Yesterday's `predictions`, the newest `validated` batch, or `auto`.
         now: The moment the check is for; aware. "Yesterday" is the UTC day before it.
+        unlogged: Inputs of which the release's log holds nothing, or a hash: predictions are compared without them.
 
     Raises:
         BundleError: The reference lacks an input.
@@ -81,7 +84,8 @@ def check(
         if rows < least:
             message = f"Could not tell: {what} is too little to judge by; at least {least} rows are needed."
             return Drift(version, "unknown", message, window, len(reference))
-    current = windows.sample(warehouse, use_case, version, window)
+    current = windows.sample(warehouse, use_case, version, window, unlogged)
+    hidden = [column.name for column in use_case.inputs if column.name not in current]
     scales = {name: scale for name, scale in scales.items() if name in current}
     most = use_case.monitoring.sample_rows
     bounded = reference if len(reference) <= most else reference.sample(most, random_state=0)
@@ -89,6 +93,8 @@ def check(
     verdict, share, message = judge(comparison.columns, use_case.monitoring.max_drifted_share)
     sampled = f" (a sample of {len(current)})" if len(current) < window.rows else ""
     message = f"{message} Compared: {window}{sampled} with {len(bounded)} reference rows of version {version}."
+    if hidden:
+        message += f" Left out, because the log does not hold what is sensitive: {', '.join(hidden)}."
     return Drift(version, verdict, message, window, len(bounded), share, comparison.columns, comparison.html)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
@@ -65,7 +66,9 @@ def find(warehouse: Warehouse, use_case: UseCase, version: int, wanted: Wanted, 
     return predictions
 
 
-def sample(warehouse: Warehouse, use_case: UseCase, version: int, window: Window) -> pd.DataFrame:
+def sample(
+    warehouse: Warehouse, use_case: UseCase, version: int, window: Window, unlogged: Collection[str] = ()
+) -> pd.DataFrame:
     """A bounded, repeatable sample of a window: one column per input, then the prediction or the target.
 
     Args:
@@ -73,9 +76,11 @@ def sample(warehouse: Warehouse, use_case: UseCase, version: int, window: Window
         use_case: Whose rows; `monitoring.sample_rows` is the most that are read.
         version: The release whose predictions count.
         window: The rows to sample from.
+        unlogged: Inputs of which the log of predictions holds nothing, or a hash.
 
     Returns:
         Every input, and the answer: `prediction` of predictions, the target of validated rows; a class by its name.
+        Of predictions without the inputs that are not logged.
     """
     # Local: a DAG file's imports must stay light.
     import pandas as pd
@@ -83,9 +88,11 @@ def sample(warehouse: Warehouse, use_case: UseCase, version: int, window: Window
     names = [column.name for column in use_case.inputs]
     if window.source == "predictions":
         answer = PREDICTION
-        inputs = sql.SQL(", ").join(_definition(column) for column in use_case.inputs)
-        logged = "label" if use_case.classes else "prediction"
-        statement = warehouse.statement("monitoring/sample_predictions", answer=logged, inputs=inputs)
+        logged = [column for column in use_case.inputs if column.name not in unlogged]
+        names = [column.name for column in logged]
+        given = "label" if use_case.classes else "prediction"
+        columns = sql.SQL(", ").join([*(_logged(column) for column in logged), sql.Identifier(answer)])
+        statement = warehouse.statement("monitoring/sample_predictions", answer=given, columns=columns)
     else:
         answer = use_case.target
         inputs = sql.SQL(", ").join(sql.Identifier("validated", name) for name in names)
@@ -121,7 +128,9 @@ def _newest_batch(warehouse: Warehouse, use_case: UseCase) -> Window:
     return Window("validated", found[0]["good"], batch_id=found[0]["batch_id"])
 
 
-def _definition(column: Column) -> sql.Composed:
+def _logged(column: Column) -> sql.Composed:
+    """An input's value out of the log's JSON, in its own type."""
     # A caller may have written 41.0 for an integer, which a bigint would refuse.
-    kind = "number" if column.type == "integer" else column.type
-    return sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(SQL_TYPES[kind]))
+    kind = sql.SQL(SQL_TYPES["number" if column.type == "integer" else column.type])
+    name = column.name
+    return sql.SQL("(features ->> {})::{} AS {}").format(sql.Literal(name), kind, sql.Identifier(name))

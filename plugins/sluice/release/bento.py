@@ -19,7 +19,13 @@ from sluice.release.command import run
 #: What goes into a bento, and into its image when one is built: serving's locked requirements and nothing else.
 BENTOFILE = {
     "service": "tabular.service:Tabular",
-    "include": ["tabular/*.py", "tabular/requirements.txt", "tabular/contract.schema.json", "bundle/**"],
+    "include": [
+        "tabular/*.py",
+        "tabular/pages/*",
+        "tabular/requirements.txt",
+        "tabular/contract.schema.json",
+        "bundle/**",
+    ],
     "python": {"requirements_txt": "tabular/requirements.txt", "lock_packages": False},
     # Of the image alone: its root file system is read-only, and BentoML writes to its home from the start.
     "envs": [{"name": "BENTOML_HOME", "value": "/tmp/bentoml"}],  # noqa: S108  a tmpfs of the container's own

@@ -196,6 +196,7 @@ def _input(column: Column) -> Input:
         maximum=maximum,
         categories=column.categories,
         nullable=column.nullable,
+        sensitive=column.sensitive,
     )
 
 

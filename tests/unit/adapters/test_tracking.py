@@ -2,7 +2,6 @@
 
 import http.server
 import json
-import socket
 import threading
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 from mlflow.exceptions import RestException
 
+from local.ports import free_port
 from sluice.adapters import bundles
 from sluice.adapters.bundles import Bundle
 from sluice.adapters.tracking import BUNDLE_PATH, Tracking
@@ -169,9 +169,5 @@ def test_a_server_that_is_asked_too_much_may_be_asked_again(tracking: Tracking, 
 
 def test_a_server_that_does_not_answer_may_answer_later(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        nowhere = f"http://127.0.0.1:{probe.getsockname()[1]}"
-
     with pytest.raises(TransientError, match="does not answer"):
-        Tracking(nowhere).aliased(MODEL, "champion")
+        Tracking(f"http://127.0.0.1:{free_port()}").aliased(MODEL, "champion")

@@ -276,3 +276,24 @@ def test_what_waits_for_an_answer_must_be_kept_as_long() -> None:
     assert spec(waiting | {"retention": {"days": 3}}).retention.days == 3
     with pytest.raises(ValidationError, match=r"72 hours are longer than retention\.days"):
         spec(waiting | {"retention": {"days": 2}})
+
+
+def test_values_of_what_feeds_the_model_may_be_kept_out_of_the_log() -> None:
+    found = spec({"columns.0.sensitive": "drop", "columns.2.sensitive": "hash"})
+
+    assert [column.sensitive for column in found.inputs] == ["drop", None, "hash"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"columns.0.sensitive": "mask"}, "'drop' or 'hash'"),
+        ({"columns.0.sensitive": True}, "'drop' or 'hash'"),
+        ({"columns.3.sensitive": "drop"}, "'old' has `role: ignore`: the prediction log never holds it"),
+        ({"columns.5.sensitive": "hash"}, "'outcome' is predicted; only what feeds the model is `sensitive`"),
+    ],
+    ids=["no such way", "a flag", "not logged anyway", "the target"],
+)
+def test_what_cannot_be_kept_out_of_the_log_is_refused(changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValidationError, match=says):
+        spec(changes)

@@ -53,5 +53,18 @@ def test_a_model_server_gets_no_secret_of_airflow(tmp_path: Path, addresses: Add
     assert variables["SLUICE_USE_CASE"] == "housing"
 
 
+@pytest.mark.parametrize(("said", "access"), [(None, "open"), ("", "open"), ("keys", "keys")])
+def test_a_model_server_of_this_machine_is_open_unless_somebody_tries_out_keys(
+    tmp_path: Path, addresses: Addresses, monkeypatch: pytest.MonkeyPatch, said: str | None, access: str
+) -> None:
+    monkeypatch.delenv("SLUICE_ACCESS", raising=False)
+    if said is not None:
+        monkeypatch.setenv("SLUICE_ACCESS", said)
+    variables = environment.serving(State(tmp_path), addresses, "housing")
+
+    assert variables["SLUICE_ACCESS"] == access
+    assert variables["SLUICE_API_KEYS"] == str(State(tmp_path).keys)
+
+
 def test_nothing_reports_its_use(tmp_path: Path) -> None:
     assert environment.SILENT.items() <= environment.common(State(tmp_path)).items()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import smtplib
-import socket
 from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
@@ -15,14 +14,12 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from local.inbox import Catcher, Mailbox, site
+from local.ports import free_port
 
 
 @pytest.fixture
 def post(tmp_path: Path) -> Iterator[Controller]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    controller = Controller(Catcher(Mailbox(tmp_path)), hostname="127.0.0.1", port=port)
+    controller = Controller(Catcher(Mailbox(tmp_path)), hostname="127.0.0.1", port=free_port())
     controller.start()
     yield controller
     controller.stop()

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from local import ports
 from local.errors import StackError
-from local.state import State
+from local.state import REPOSITORY, State
 
 USUAL = {"airflow": 8080, "mlflow": 5000, "serving_housing": 3000}
 
@@ -111,3 +115,43 @@ def test_a_port_is_free_again_after_its_listener_is_gone(listener: socket.socket
     listener.close()
 
     assert ports.is_free_here(port)
+
+
+#: Takes a port, says which, and holds its block until it is told to end.
+TAKER = "from local.ports import free_port; print(free_port(), flush=True); input()"
+
+
+@contextmanager
+def taker() -> Iterator[int]:
+    """A port that another process was given, as long as that lives."""
+    environment = os.environ | {"PYTHONPATH": f"{REPOSITORY}/include:{REPOSITORY}/plugins"}
+    command = [sys.executable, "-c", TAKER]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdout
+        yield int(process.stdout.readline())
+        process.communicate("\n")
+
+
+def block_of(port: int) -> int:
+    return port - port % ports.BLOCKS.step
+
+
+def test_no_two_processes_are_given_ports_of_one_block() -> None:
+    own = {ports.free_port() for _ in range(3)}
+
+    with taker() as first, taker() as second:
+        blocks = {block_of(port) for port in (first, second, *own)}
+
+    assert len(own) == 3
+    assert len(blocks) == 3
+
+
+def test_a_port_that_is_listened_on_is_not_given_again() -> None:
+    port = ports.free_port()
+
+    with socket.create_server(("127.0.0.1", port)):
+        given = {ports.free_port() for _ in range(ports.BLOCKS.step)}
+
+    assert given
+    assert port not in given

@@ -112,7 +112,7 @@ def posted(use_case: UseCase, count: int, first: float, seed: int = 0) -> pd.Dat
 @pytest.fixture
 def empty(warehouse: Warehouse) -> Warehouse:
     """The module's warehouse without a row, and with an empty view of validated rows."""
-    warehouse.execute("TRUNCATE ingest.batches, monitoring.reports, serving.predictions CASCADE")
+    warehouse.execute("TRUNCATE ingest.batches, monitoring.reports, serving.answers CASCADE")
     warehouse.execute(
         "CREATE TABLE IF NOT EXISTS landing.parcels"
         " (weight double precision, stops bigint, fragile boolean, zone text, price double precision,"
@@ -145,15 +145,9 @@ def add_batch(warehouse: Warehouse, batch: pd.DataFrame, use_case: str = "parcel
 def add_predictions(
     warehouse: Warehouse, asked: pd.DataFrame, at: datetime, version: int = 1, use_case: str = "parcels"
 ) -> None:
-    """Log requests as the endpoint does, all at one moment."""
-    warehouse.rows("SELECT serving.ensure_partition(%(day)s)", {"day": at.date()})
-    inputs = asked.drop(columns="price").assign(prediction=asked["price"])
-    statement = (
-        "INSERT INTO serving.predictions SELECT gen_random_uuid(), 'r', %(use_case)s, %(version)s,"
-        " made - 'prediction', (made ->> 'prediction')::double precision, 1, %(at)s"
-        " FROM jsonb_array_elements(%(rows)s) AS made"
-    )
-    _insert(warehouse, statement, inputs, use_case=use_case, version=version, at=at)
+    """Log a request as the endpoint does; what was predicted is the price."""
+    inputs = asked.drop(columns="price")
+    _answer(warehouse, inputs, at, use_case, version, predictions=asked["price"].tolist())
 
 
 def add_letters(warehouse: Warehouse, use_case: UseCase, batch: pd.DataFrame) -> int:
@@ -168,15 +162,39 @@ def add_letters(warehouse: Warehouse, use_case: UseCase, batch: pd.DataFrame) ->
 
 
 def add_labels(warehouse: Warehouse, asked: pd.DataFrame, at: datetime) -> None:
-    """Log requests about letters as the endpoint does, with their classes, all at one moment."""
+    """Log a request about letters as the endpoint does; what was predicted is the fate."""
+    probabilities = Json([{}] * len(asked))
+    inputs = asked.drop(columns="fate")
+    _answer(warehouse, inputs, at, "letters", 1, labels=asked["fate"].tolist(), probabilities=probabilities)
+
+
+ANSWER = """
+INSERT INTO serving.answers (
+    answer_id, request_id, use_case, model_version, role, size, names, features, predictions, labels, probabilities,
+    latency_ms, predicted_at
+)
+VALUES (
+    gen_random_uuid(), 'r', %(use_case)s, %(version)s, 'champion', %(size)s, %(names)s, %(features)s,
+    %(predictions)s, %(labels)s, %(probabilities)s, 1, %(at)s
+)
+"""
+
+
+def _answer(
+    warehouse: Warehouse, inputs: pd.DataFrame, at: datetime, use_case: str, version: int, **answers: object
+) -> None:
     warehouse.rows("SELECT serving.ensure_partition(%(day)s)", {"day": at.date()})
-    statement = (
-        "INSERT INTO serving.predictions (prediction_id, request_id, use_case, model_version, features, label,"
-        " probabilities, latency_ms, predicted_at)"
-        " SELECT gen_random_uuid(), 'r', 'letters', 1, made - 'fate', made ->> 'fate', '{}', 1, %(at)s"
-        " FROM jsonb_array_elements(%(rows)s) AS made"
-    )
-    _insert(warehouse, statement, asked, at=at)
+    values: dict[str, object] = {
+        "use_case": use_case,
+        "version": version,
+        "size": len(inputs),
+        "names": list(inputs.columns),
+        # As objects, which are Python's own numbers.
+        "features": Json([list(row) for row in inputs.astype(object).to_numpy()]),
+        "at": at,
+    }
+    nothing = {"predictions": None, "labels": None, "probabilities": None}
+    warehouse.execute(ANSWER, values | nothing | answers)
 
 
 def _insert(warehouse: Warehouse, statement: str | sql.Composable, rows: pd.DataFrame, **values: object) -> None:

@@ -48,6 +48,30 @@ def test_rows_that_moved_have_drifted(empty: Warehouse, parcels: UseCase, refere
     assert "400 predictions of 2026-05-01" in drift.message
 
 
+def test_predictions_are_compared_without_what_the_log_does_not_hold(
+    empty: Warehouse, parcels: UseCase, reference: pd.DataFrame, rows: Rows
+) -> None:
+    asked = rows(400, seed=2).drop(columns="zone").assign(weight="0f6d3a8e5b0c4f1e9a7d2b6c8e4f1a03")
+    add_predictions(empty, asked, YESTERDAY)
+
+    drift = check(empty, parcels, reference, 1, "predictions", NOON, unlogged=["weight", "zone"])
+
+    assert drift.verdict == "stable"
+    assert [column.column for column in drift.columns] == ["stops", "fragile", "prediction"]
+    assert drift.message.endswith("Left out, because the log does not hold what is sensitive: weight, zone.")
+
+
+def test_validated_rows_are_compared_with_what_is_sensitive(
+    empty: Warehouse, parcels: UseCase, reference: pd.DataFrame, rows: Rows
+) -> None:
+    add_batch(empty, rows(400, seed=2))
+
+    drift = check(empty, parcels, reference, 1, "validated", NOON, unlogged=["weight"])
+
+    assert [column.column for column in drift.columns] == ["weight", "stops", "fragile", "zone", "price"]
+    assert "Left out" not in drift.message
+
+
 @pytest.mark.parametrize(("first", "drifted"), [(0.5, []), (0.05, ["fate"])], ids=["alike", "moved"])
 def test_the_target_of_classes_is_compared_as_a_category(
     empty: Warehouse, letters: UseCase, first: float, drifted: list[str]

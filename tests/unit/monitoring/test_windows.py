@@ -70,10 +70,39 @@ def test_the_newest_batch_is_the_one_that_joined_last(empty: Warehouse, parcels:
 
 def test_what_was_answered_in_shadow_does_not_count(empty: Warehouse, parcels: UseCase, rows: Rows) -> None:
     add_predictions(empty, rows(5), NOON - timedelta(days=1))
-    empty.execute("UPDATE serving.predictions SET role = 'shadow'")
+    empty.execute("UPDATE serving.answers SET role = 'shadow'")
     add_predictions(empty, rows(3), NOON - timedelta(days=1))
 
     window = windows.find(empty, parcels, 1, "predictions", NOON)
 
     assert window.rows == 3
     assert len(windows.sample(empty, parcels, 1, window)) == 3
+
+
+def test_what_the_log_does_not_hold_is_left_out(empty: Warehouse, parcels: UseCase, rows: Rows) -> None:
+    # A hash stands where a number would, and a dropped column nowhere.
+    asked = rows(5).drop(columns="zone").assign(weight="0f6d3a8e5b0c4f1e9a7d2b6c8e4f1a03")
+    add_predictions(empty, asked, NOON - timedelta(days=1))
+    window = windows.find(empty, parcels, 1, "predictions", NOON)
+
+    found = windows.sample(empty, parcels, 1, window, unlogged=["weight", "zone"])
+
+    assert list(found.columns) == ["stops", "fragile", "prediction"]
+    assert found["stops"].notna().all()
+
+
+def test_predictions_come_back_where_no_input_is_logged(empty: Warehouse, parcels: UseCase, rows: Rows) -> None:
+    add_predictions(empty, rows(5)[["price"]], NOON - timedelta(days=1))
+    window = windows.find(empty, parcels, 1, "predictions", NOON)
+
+    found = windows.sample(empty, parcels, 1, window, unlogged=["weight", "stops", "fragile", "zone"])
+
+    assert list(found.columns) == ["prediction"]
+    assert len(found) == 5
+
+
+def test_validated_rows_hold_what_is_sensitive_too(empty: Warehouse, parcels: UseCase, rows: Rows) -> None:
+    add_batch(empty, rows(5))
+    window = windows.find(empty, parcels, 1, "validated", NOON)
+
+    assert "weight" in windows.sample(empty, parcels, 1, window, unlogged=["weight"])

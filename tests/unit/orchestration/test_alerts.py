@@ -1,5 +1,4 @@
 import re
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
@@ -10,6 +9,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from airflow.sdk.exceptions import AirflowFailException
 
+from local.ports import free_port
 from sluice.domain.errors import BatchRejected
 from sluice.domain.use_case import UseCase
 from sluice.orchestration.alerts import ALERTED_XCOM, alerts, platform_alerts
@@ -59,9 +59,7 @@ class Inbox:
 def inbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Inbox]:
     """A real mail server that Airflow's connection points at."""
     inbox = Inbox()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     server = Controller(Catcher(inbox.mails), hostname="127.0.0.1", port=port)
     server.start()
     extra = "disable_ssl=true&disable_tls=true"

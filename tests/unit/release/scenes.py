@@ -32,16 +32,20 @@ VALUES ('snap', '', '', '', 1, 1, 1, 0, 0, '{}')
 ON CONFLICT (snapshot_id) DO NOTHING
 """
 ANSWERS = """
-INSERT INTO serving.predictions (
-    prediction_id, request_id, use_case, model_version, features, prediction, label, probabilities, latency_ms,
-    predicted_at, role
+INSERT INTO serving.answers (
+    answer_id, request_id, use_case, model_version, role, size, names, features, predictions, labels, probabilities,
+    latency_ms, predicted_at
 )
 SELECT
-    gen_random_uuid(), row.request_id, %(use_case)s, %(version)s, '{}',
-    CASE WHEN %(label)s IS NULL THEN row.value END, %(label)s,
-    CASE WHEN %(label)s IS NOT NULL THEN jsonb_build_object('repaid', row.value, 'lost', 1 - row.value) END,
-    row.latency_ms, %(at)s, %(role)s
+    gen_random_uuid(), row.request_id, %(use_case)s, %(version)s, %(role)s, count(*), '{}', jsonb_agg('[]'::jsonb),
+    CASE WHEN %(label)s IS NULL THEN array_agg(row.value) END,
+    CASE WHEN %(label)s IS NOT NULL THEN array_agg(%(label)s::text) END,
+    CASE
+        WHEN %(label)s IS NOT NULL THEN jsonb_agg(jsonb_build_object('repaid', row.value, 'lost', 1 - row.value))
+    END,
+    min(row.latency_ms), %(at)s
 FROM unnest(%(ids)s::text[], %(values)s::float8[], %(latencies)s::float8[]) AS row (request_id, value, latency_ms)
+GROUP BY row.request_id
 """
 FAILURES = """
 INSERT INTO serving.failures
@@ -172,7 +176,7 @@ class Scene:
     def forget(self) -> None:
         """Take the traffic away and set the clock right, for another canary of the same use case."""
         for statement in (
-            "DELETE FROM serving.predictions WHERE use_case = %(name)s",
+            "DELETE FROM serving.answers WHERE use_case = %(name)s",
             "DELETE FROM serving.failures WHERE use_case = %(name)s",
         ):
             self.warehouse.execute(statement, {"name": self.use_case})

@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 
+from local import keys
 from sluice.domain.errors import ReleaseError
 from sluice.domain.release import Release
 from sluice.release import container
+from sluice.release.probe import wait
 from tests.unit.conftest import MakeBundle
 from tests.unit.release.conftest import POLICY, Client, Derive, Judge, Say, verdicts
 
@@ -65,6 +69,45 @@ def test_a_container_finds_neither_the_registry_nor_the_database(
 
     assert "BENTOML_HOME=/tmp/bentoml" in inside
     assert ".test" not in inside
+
+
+def test_a_container_has_no_powers_and_gets_none(imaged: Release, client: Client) -> None:
+    with container.started(client.engine, imaged, POLICY.ready_seconds):
+        [name] = client.containers()
+        # Of the server and of the process that answers.
+        said = client("exec", name, "sh", "-c", "cat /proc/[0-9]*/status")
+        written = client("exec", name, "sh", "-c", "echo > /tmp/sluice-probe && echo written")
+
+    known = [line.split() for line in said.splitlines()]
+    for power in ("CapInh:", "CapPrm:", "CapEff:", "CapBnd:", "CapAmb:"):
+        assert {int(words[1], 16) for words in known if words[0] == power} == {0}
+    assert {words[1] for words in known if words[0] == "NoNewPrivs:"} == {"1"}
+    assert "0" not in {identity for words in known if words[0] in ("Uid:", "Gid:") for identity in words[1:]}
+    # What BentoML has to write.
+    assert written == "written"
+
+
+def test_an_image_lets_nobody_in_until_it_is_given_keys(imaged: Release, client: Client, tmp_path: Path) -> None:
+    """Neither image nor bento says that the service is open, as only a probe is."""
+    assert imaged.image is not None
+    held = tmp_path / "api-keys.jsonl"
+    key = keys.make(held, "alice")
+    # The image's user has none of this machine's.
+    held.chmod(0o644)
+    told = ["--env", "SLUICE_API_KEYS=/keys.jsonl", "--volume", f"{held}:/keys.jsonl:ro"]
+    published = ["--publish", f"127.0.0.1::{container.PORT}"]
+    names = [client("run", "--detach", *published, *container.SHUT, *more, imaged.image) for more in ([], told)]
+    try:
+        bare, keyed = [f"http://{client('port', name, str(container.PORT)).splitlines()[0]}" for name in names]
+        for url in (bare, keyed):
+            assert wait(url, lambda: True, time.monotonic(), POLICY.ready_seconds) is not None
+        given = {"x-api-key": key}
+        assert [httpx.get(url, headers=given, trust_env=False).status_code for url in (bare, keyed)] == [401, 200]
+        assert httpx.get(keyed, trust_env=False).status_code == 401
+        said = subprocess.run([client.engine, "logs", names[0]], capture_output=True, text=True, check=True)
+        assert "nobody gets in: name a file of keys in SLUICE_API_KEYS" in said.stdout + said.stderr
+    finally:
+        client("rm", "--force", "--volumes", *names)
 
 
 def test_a_container_that_answers_otherwise_is_not_servable(

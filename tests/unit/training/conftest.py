@@ -22,7 +22,7 @@ SPEC: dict[str, Any] = {
     "target": "rent",
     "owner": {"name": "Tests", "alerts": ["tests@example.test"]},
     "columns": [
-        {"name": "area", "type": "number", "range": [5, 500], "unit": "m2"},
+        {"name": "area", "type": "number", "range": [5, 500], "unit": "m2", "sensitive": "hash"},
         {"name": "rooms", "type": "integer", "range": [0, 30], "nullable": True},
         {"name": "lift", "type": "boolean", "nullable": True},
         {"name": "district", "type": "category", "categories": ["north", "south", "old town"], "nullable": True},

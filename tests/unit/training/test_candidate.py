@@ -61,6 +61,7 @@ def test_the_contract_says_what_the_spec_says(trained: Training) -> None:
     assert (area.minimum, area.maximum, area.unit, area.nullable) == (5, 500, "m2", False)
     assert (rooms.type, rooms.nullable) == ("integer", True)
     assert district.categories == ("north", "south", "old town")
+    assert (area.sensitive, district.sensitive) == ("hash", None)
     assert (contract.task, contract.family) == (use_case.task, trained.result.best.family)
     assert contract.example == use_case.serving.example
     assert (contract.limits.missing, contract.limits.unseen_category) == ("impute", "ignore")

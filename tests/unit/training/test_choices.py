@@ -157,6 +157,6 @@ def test_many_rows_are_settled_in_seconds() -> None:
     }
     use_case = UseCase.model_validate(document, strict=False)
     rows = Part(frame, np.ones(len(frame)), np.arange(len(frame)).astype(str).astype(object))
-    started = time.perf_counter()
+    started = time.process_time()
     choose(use_case, rows)
-    assert time.perf_counter() - started < 20
+    assert time.process_time() - started < 20

@@ -28,7 +28,7 @@ def test_a_use_case_where_nothing_has_happened_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("live", "versions", "value", "tone"),
+    ("processes", "versions", "value", "tone"),
     [
         (2, [3], "live", "good"),
         (2, [2, 3], "not on the champion", "bad"),
@@ -38,9 +38,9 @@ def test_a_use_case_where_nothing_has_happened_says_so() -> None:
     ids=["all on it", "one behind", "serving nothing", "silent"],
 )
 def test_live_means_every_process_on_the_champion(
-    live: int, versions: list[int] | None, value: str, tone: Tone
+    processes: int, versions: list[int] | None, value: str, tone: Tone
 ) -> None:
-    row = replace(NOTHING, champion=3, live=live, versions=versions, seen_at=NOW)
+    row = replace(NOTHING, champion=3, live=processes, versions=versions, seen_at=NOW)
 
     assert (fact(row, "Endpoint").value, fact(row, "Endpoint").tone) == (value, tone)
 

@@ -1,0 +1,124 @@
+"""The end of a service: what it answered is written before, or counted, whatever the database does meanwhile."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from psycopg2.extensions import make_dsn, parse_dsn
+
+from sluice.adapters.warehouse import Warehouse
+from tests.bentos import bundles
+from tests.bentos.bundles import Recipe
+from tests.bentos.clients import Load, asking, audit
+from tests.bentos.servers import Mlflow, Relay, Service, eventually
+
+WORKERS, CLIENTS, VERSION, BASE = 2, 4, 3, 40.0
+#: Seconds that the end may take: the log's patience, and what a server needs by itself.
+LONGEST = 12.0
+
+Begin = Callable[..., Service]
+
+
+@pytest.fixture
+def way(warehouse: Warehouse) -> Iterator[Relay]:
+    """The way to the database."""
+    parts = parse_dsn(warehouse.dsn)
+    relay = Relay(parts["host"], int(parts["port"]))
+    relay.mend()
+    yield relay
+    relay.cut()
+
+
+@pytest.fixture
+def begin(serve: Callable[..., Service], warehouse: Warehouse, way: Relay, tmp_path: Path) -> Begin:
+    """Starts a service of several processes, which has a release of its own and nothing in its log."""
+    bundle = bundles.write(tmp_path / "bundle", Recipe(base=BASE).with_limits(max_instances=100))
+    (bundle / "release.json").write_text(json.dumps({"version": VERSION, "bento": f"rents:{VERSION}"}))
+    warehouse.execute("DELETE FROM serving.answers")
+    warehouse.execute("DELETE FROM serving.replicas")
+
+    def start(**environment: str) -> Service:
+        dsn = make_dsn(**parse_dsn(warehouse.dsn) | {"port": way.port})
+        service = serve(
+            SLUICE_BUNDLE=str(bundle), SLUICE_WAREHOUSE_DSN=dsn, SLUICE_WORKERS=str(WORKERS), **environment
+        ).wait()
+        eventually(lambda: len(warehouse.rows("SELECT FROM serving.replicas WHERE version IS NOT NULL")) == WORKERS)
+        return service
+
+    return start
+
+
+def ended(service: Service, between: Callable[[], None], load: Load) -> float:
+    """End a service under load, some time after the way to its database has changed, and say how long it takes."""
+    eventually(lambda: load.requests > 50)
+    between()
+    seen = load.requests
+    eventually(lambda: load.requests > seen + 100)
+    began = time.monotonic()
+    assert service.stop(60) == 0
+    return time.monotonic() - began
+
+
+def counted(service: Service) -> int:
+    """How many predictions it said at its end that it could not log."""
+    told = re.findall(r"(\d+) predictions could not be logged before the end", service.log)
+    assert len(told) <= WORKERS
+    return sum(map(int, told))
+
+
+def test_what_waits_is_written_before_the_end(
+    begin: Begin, way: Relay, warehouse: Warehouse, say: Callable[[str], None]
+) -> None:
+    service = begin()
+    with asking(service, [""] * CLIENTS, {VERSION: BASE}, pause=0.01) as load:
+        eventually(lambda: load.requests > 50)
+        way.cut()
+        seen = load.requests
+        eventually(lambda: load.requests > seen + 100)
+        way.mend()
+        # At once: nobody has tried again to connect.
+        seconds = ended(service, lambda: None, load)
+    books = audit(warehouse.dsn, load)
+    say(f"end under load after an outage: {seconds:.1f} s, {books.predictions} predictions logged")
+    assert (books.missing, books.wrong, counted(service)) == (0, [], 0)
+    assert seconds < LONGEST
+    assert not warehouse.rows("SELECT FROM serving.replicas")
+
+
+@pytest.mark.parametrize("how", ["cut", "swallow"], ids=["away", "silent"])
+def test_without_a_database_the_end_comes_in_time_and_what_is_lost_is_counted(
+    begin: Begin, way: Relay, warehouse: Warehouse, say: Callable[[str], None], how: str
+) -> None:
+    service = begin()
+    with asking(service, [""] * CLIENTS, {VERSION: BASE}, pause=0.01) as load:
+        seconds = ended(service, getattr(way, how), load)
+    books = audit(warehouse.dsn, load)
+    say(f"end with the database {how}: {seconds:.1f} s, {counted(service)} predictions counted as lost")
+    # The last answers of all were perhaps not heard, though they were given.
+    assert books.missing <= counted(service) <= books.missing + CLIENTS * 100
+    assert books.wrong == []
+    assert books.missing > 0
+    assert seconds < LONGEST
+
+
+def test_a_registry_that_is_silent_holds_nothing_up_that_is_to_be_written(
+    begin: Begin, registry: Mlflow, warehouse: Warehouse, say: Callable[[str], None]
+) -> None:
+    silent = Relay("127.0.0.1", int(registry.url.rpartition(":")[2]))
+    silent.mend()
+    silent.swallow()
+    try:
+        service = begin(MLFLOW_TRACKING_URI=f"http://127.0.0.1:{silent.port}")
+        with asking(service, [""] * CLIENTS, {VERSION: BASE}, pause=0.01) as load:
+            seconds = ended(service, lambda: None, load)
+    finally:
+        silent.cut()
+    books = audit(warehouse.dsn, load)
+    say(f"end with the registry silent: {seconds:.1f} s")
+    assert (books.missing, books.wrong) == (0, [])
+    assert seconds < LONGEST
