@@ -97,11 +97,11 @@ new-use-case: $(STAMP) ## Draft a use case from any CSV (NAME=wine CSV=wine.csv 
 	  --task $(call quoted,$(value TASK)) --positive $(call quoted,$(value POSITIVE))
 
 .PHONY: test
-test: $(STAMP) ## Run all tests, in two processes (ARGS='-k gate' chooses, ARGS='-n 0' takes one; real data: ../shared/data or SLUICE_REAL_DATA)
+test: $(STAMP) ## Run all tests, in two processes (ARGS='-k gate' chooses, ARGS='-n 0' takes one; real data needs ../shared/data or SLUICE_REAL_DATA)
 	@OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: soak
-soak: $(STAMP) ## Watch 200 healthy canaries, of which no more may be withdrawn than the policy allows (a quarter of an hour)
+soak: $(STAMP) ## Run the tests that take many minutes: 200 canaries, and serving while everything around it goes down
 	@$(RUN) -m pytest -m soak -s $(ARGS)
 
 .PHONY: bench

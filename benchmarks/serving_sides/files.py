@@ -50,7 +50,9 @@ def send(one: Server, file: Path, answer: Path) -> Sent:
     before = cpu(one.process)
     with _watched(one.process) as peak:
         begun = time.perf_counter()
-        ended = subprocess.run([*command, f"{one.url}/predict/file"], check=False, capture_output=True, text=True)
+        ended = subprocess.run(  # noqa: S603
+            [*command, f"{one.url}/predict/file"], check=False, capture_output=True, text=True
+        )
         seconds = time.perf_counter() - begun
     if ended.returncode:
         raise SystemExit(f"{one.side.name} does not answer a file: {ended.stderr}\n{one.log.read_text()[-2000:]}")

@@ -6,7 +6,6 @@ Imported with the first upload alone, as tables are.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -61,12 +60,12 @@ class Scorer:
         """The answer's header."""
         return ",".join((self._layout.text, *map(quoted, self._layout.added))).encode()
 
-    def answer(self, piece: bytes) -> list[Part]:
-        """Answer the rows that are whole with the upload's next bytes; without any, those that are left."""
-        blocks: Iterator[Block] = self._cutter.cut(piece) if piece else self._cutter.end()
-        return [self._part(block) for block in blocks]
+    def cut(self, piece: bytes) -> list[Block]:
+        """The rows that are whole with the upload's next bytes; without any, those that are left."""
+        return [*(self._cutter.cut(piece) if piece else self._cutter.end())]
 
-    def _part(self, block: Block) -> Part:
+    def answer(self, block: Block) -> Part:
+        """Answer some rows; blocks may be answered at the same time."""
         begun = time.perf_counter()
         bundle, answer_id = self._release.bundle, ids.fresh()
         checked = self._table.read(block)

@@ -183,7 +183,8 @@ def _labels(contract: Contract) -> Shape:
     if values:
         label = {"type": "string", "enum": values}
     else:
-        label |= _range(interval and interval.minimum, interval and interval.maximum)
+        # The target's declared range, which the contract knows by the interval alone.
+        label |= _range(interval.minimum, interval.maximum) if interval else _range(None, None)
     moment = {
         "type": "string",
         "format": "date-time",

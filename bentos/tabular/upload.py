@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import os
 import time
+from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
@@ -12,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
 from tabular.blocks import SIZE
 from tabular.columns import split
 from tabular.desk import Desk, serving
-from tabular.exchange import Exchange, Header
+from tabular.exchange import Exchange, Hangup, Header
 from tabular.problem import ProblemError
 from tabular.room import Room
 from tabular.spool import Spool
@@ -25,6 +28,8 @@ logger = logging.getLogger("bentoml.tabular")
 
 #: Uploads at once in one process; single requests beside more of them would wait too long.
 MOST = 2
+#: Blocks that are computed at the same time in one process, of all its uploads.
+THREADS = min(2, os.cpu_count() or 1)
 #: Seconds without a byte read after which the caller is taken for one who sends everything first.
 STALLED = 0.5
 #: Seconds in which a caller neither reads nor sends, after which it is given up.
@@ -58,7 +63,7 @@ class Upload:
         self._most = most
         self._under_way = 0
         # Threads of their own: what uploads keep busy, single requests do not wait for.
-        self._threads = ThreadPoolExecutor(most, thread_name_prefix="upload")
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="upload")
 
     async def __call__(self, exchange: Exchange) -> None:
         """Answer the rows in a request's body."""
@@ -97,18 +102,40 @@ class Upload:
         scorer = await self._aside(self._scorer, exchange, release, line)
         content = scorer.header
         rows = faulty = 0
-        last = False
-        while not last:
-            piece = piece or await spool.take(SIZE)
-            last = not piece
-            for part in await self._parts(exchange, release, scorer, piece):
+        async with contextlib.aclosing(self._parts(exchange, release, scorer, spool, piece)) as parts:
+            async for part in parts:
                 await self._keep(release, part)
                 rows, faulty = rows + part.echoed.size, faulty + part.echoed.faulty
                 yield content + part.echoed.content
                 content = b""
-            piece = b""
         yield content + b"\n"
         logger.info("upload %s: %d rows predicted, %d faulty", exchange.request_id, rows, faulty)
+
+    async def _parts(
+        self, exchange: Exchange, release: Release, scorer: Scorer, spool: Spool, piece: bytes
+    ) -> AsyncGenerator[Part, None]:
+        """The answers to blocks in their order, of which some are computed at the same time."""
+        under_way: deque[asyncio.Future[Part]] = deque()
+        try:
+            last = False
+            while not last:
+                piece = piece or await spool.take(SIZE)
+                last = not piece
+                for block in await self._aside(scorer.cut, piece):
+                    under_way.append(asyncio.ensure_future(self._aside(scorer.answer, block)))
+                    if len(under_way) > THREADS:
+                        yield await under_way.popleft()
+                # Whoever sends a little at a time waits for the answer to that.
+                while under_way and len(piece) < SIZE:
+                    yield await under_way.popleft()
+                piece = b""
+        except Exception as error:
+            if not isinstance(error, ProblemError | Hangup):
+                self._desk.fail(release, "champion", exchange.request_id, error)
+            raise
+        finally:
+            for each in under_way:
+                each.cancel()
 
     async def _aside(self, work: Callable[[*Given], Made], *given: *Given) -> Made:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *given)
@@ -118,13 +145,6 @@ class Upload:
 
         redaction = self._desk.redactor.of(release.bundle)
         return Scorer(release, line, redaction, exchange.request_id, self._room.block)
-
-    async def _parts(self, exchange: Exchange, release: Release, scorer: Scorer, piece: bytes) -> list[Part]:
-        try:
-            return await self._aside(scorer.answer, piece)
-        except Exception as error:
-            self._desk.fail(release, "champion", exchange.request_id, error)
-            raise
 
     async def _keep(self, release: Release, part: Part) -> None:
         """Note a block down, if the log has or gets room for it, and count it."""

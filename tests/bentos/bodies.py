@@ -6,7 +6,32 @@ import gzip
 import json
 
 from tests.bentos.bundles import EXAMPLE
-from tests.bentos.hostile import *
+from tests.bentos.hostile import (
+    BATCH,
+    BODY_LIMIT,
+    CONTRACT,
+    CSV,
+    FEEDBACK,
+    FILE,
+    FLAT,
+    GOOD,
+    HEADER,
+    JSON,
+    KEY,
+    MARK,
+    NOT_CSV,
+    NOT_JSON,
+    OTHER_TYPE,
+    STRANGER,
+    Hostile,
+    file,
+    flat,
+    income,
+    label,
+    post,
+    row,
+    rows,
+)
 
 FINE = f'{{"instances": [{row()}]}}'
 FIRST = "instances[0]"
@@ -166,10 +191,12 @@ PREDICT: dict[str, Hostile] = {
 
 TYPES = {
     "no type": (), "text": ("content-type: text/plain",), "form": ("content-type: application/x-www-form-urlencoded",),
-    "parts": ("content-type: multipart/form-data; boundary=x",), "pickle": ("content-type: application/vnd.bentoml+pickle",),
+    "parts": ("content-type: multipart/form-data; boundary=x",),
+    "pickle": ("content-type: application/vnd.bentoml+pickle",),
     "lines of JSON": ("content-type: application/x-ndjson",), "XML": ("content-type: application/xml",),
     "other character set": ("content-type: application/json; charset=latin-1",),
-    "UTF-16 declared": ("content-type: application/json; charset=utf-16",), "list of types": ("content-type: application/json, text/csv",),
+    "UTF-16 declared": ("content-type: application/json; charset=utf-16",),
+    "list of types": ("content-type: application/json, text/csv",),
     "another type after it": (*JSON, "content-type: text/csv"), "no type in words": ("content-type: ;",),
     "compressed": (*JSON, "content-encoding: gzip"), "compressed twice": (*JSON, "content-encoding: gzip, gzip"),
     "unknown compression": (*JSON, f"content-encoding: {MARK}"),
@@ -193,7 +220,10 @@ KEYS: dict[str, tuple[str, ...]] = {
 OTHERS: dict[str, Hostile] = {
     **{f"type: {name}": Hostile(post(FINE, headers=headers), OTHER_TYPE) for name, headers in TYPES.items()},
     "type: bomb": Hostile(post(BOMB, headers=(*JSON, "content-encoding: gzip")), OTHER_TYPE),
-    **{f"key: {name}": Hostile(post(FINE, headers=(*JSON, *headers), key=None), STRANGER) for name, headers in KEYS.items()},
+    **{
+        f"key: {name}": Hostile(post(FINE, headers=(*JSON, *headers), key=None), STRANGER)
+        for name, headers in KEYS.items()
+    },
     "key: in the query": Hostile(post(FINE, f"{BATCH}?x-api-key={KEY}", key=None), STRANGER),
     "file: no type": Hostile(file(HEADER, ()), OTHER_TYPE),
     "file: JSON": Hostile(post(FINE, FILE), OTHER_TYPE),
@@ -220,13 +250,16 @@ OTHERS: dict[str, Hostile] = {
     "labels: boolean": Hostile(label(prediction_id=UUID, label=True), CONTRACT, "labels[0].label"),
     "labels: 1e400": Hostile(label(prediction_id=UUID, label=float("inf")), CONTRACT, "labels[0].label"),
     "labels: id in braces": Hostile(label(prediction_id=f"{{{UUID}}}", label=1), CONTRACT, "labels[0].prediction_id"),
-    "labels: id as a URN": Hostile(label(prediction_id=f"urn:uuid:{UUID}", label=1), CONTRACT, "labels[0].prediction_id"),
+    "labels: id as a URN": Hostile(
+        label(prediction_id=f"urn:uuid:{UUID}", label=1), CONTRACT, "labels[0].prediction_id"
+    ),
     "labels: SQL": Hostile(label(request_id=f"' OR 1=1 -- {MARK}", label=1), CONTRACT, "labels[0].request_id"),
     "labels: line end": Hostile(label(request_id="r\n", label=1), CONTRACT, "labels[0].request_id"),
     "labels: negative place": Hostile(label(request_id="r", index=-1, label=1), CONTRACT, "labels[0].index"),
     "labels: endless place": Hostile(label(request_id="r", index=float("inf"), label=1), CONTRACT, "labels[0].index"),
     "labels: huge place": Hostile(label(request_id="r", index=2**70, label=1), CONTRACT, "labels[0].index"),
     "labels: true place": Hostile(label(request_id="r", index=True, label=1), CONTRACT, "labels[0].index"),
+    "labels: place with a point": Hostile(label(request_id="r", index=0.0, label=1), (503, "warehouse-away")),
     "labels: unknown member": Hostile(label(request_id="r", label=1, **{MARK: 1}), CONTRACT, f"labels[0].{MARK}"),
     "labels: too many": Hostile(
         post(json.dumps({"labels": [0] * 51}), FEEDBACK), (413, "too-many-labels"), "labels"
@@ -237,8 +270,10 @@ OTHERS: dict[str, Hostile] = {
             label(request_id="r", label=1, observed_at=moment), CONTRACT, "labels[0].observed_at"
         )
         for name, moment in {
-            "no zone": "2026-01-01T00:00:00", "the future": "9999-12-31T23:59:59-23:59", "no such day": "2026-02-30T00:00:00Z",
-            "the year 0": "0000-01-01T00:00:00Z", "no such zone": "2026-01-01T00:00:00+99:99", "a number": 1, "colons": "2026-01-01T::::::::Z",
+            "no zone": "2026-01-01T00:00:00", "the future": "9999-12-31T23:59:59-23:59",
+            "no such day": "2026-02-30T00:00:00Z",
+            "the year 0": "0000-01-01T00:00:00Z", "no such zone": "2026-01-01T00:00:00+99:99", "a number": 1,
+            "colons": "2026-01-01T::::::::Z",
             "digits of another script": "\u0662\u0660\u0662\u0666-01-01T00:00:00Z",
         }.items()
     },

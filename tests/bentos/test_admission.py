@@ -116,6 +116,16 @@ def test_nothing_is_asked_without_a_key(client: httpx.Client, path: str) -> None
     assert client.post(path, json={"instances": [EXAMPLE]}).status_code == 401
 
 
+def test_a_key_is_asked_for_wherever_the_interface_says_so_and_nowhere_else(client: httpx.Client, key: str) -> None:
+    document = client.get("/openapi.json", headers={"x-api-key": key}).json()
+    paths = document["paths"].items()
+    described = {(method, path): what for path, methods in paths for method, what in methods.items()}
+    keyed = {asked for asked, what in described.items() if what.get("security", document["security"])}
+
+    assert {asked for asked in described if client.request(*asked).status_code == 401} == keyed
+    assert {path for _, path in described.keys() - keyed} == {"/docs", *PROBES}
+
+
 def test_both_headers_take_the_key(client: httpx.Client, key: str) -> None:
     for headers in ({"x-api-key": key}, {"authorization": f"Bearer {key}"}):
         answer = client.post("/api/v1/predict", json={"instances": [EXAMPLE]}, headers=headers)

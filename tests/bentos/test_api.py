@@ -6,7 +6,6 @@ import http.client
 import json
 import uuid
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import httpx
 import pytest
@@ -57,73 +56,6 @@ def test_a_callers_request_id_is_kept_where_it_is_sane(client: httpx.Client, giv
     answer = client.post("/api/v1/predict", json={"instances": [EXAMPLE]}, headers={"x-request-id": given})
     assert (answer.headers["x-request-id"] == given) is kept
     assert answer.json()["request_id"] == answer.headers["x-request-id"]
-
-
-def instances(**changes: Any) -> bytes:
-    return json.dumps({"instances": [EXAMPLE | changes]}).encode()
-
-
-RAW = '{"instances": [{"income": %s, "rooms": 3, "furnished": true, "place": "INLAND"}]}'
-
-#: Name: (body, headers, status, kind, path of the first fault).
-HOSTILE: dict[str, tuple[bytes, dict[str, str], int, str, str | None]] = {
-    "empty body": (b"", JSON, 400, "malformed-json", None),
-    "cut off": (b'{"instances": [', JSON, 400, "malformed-json", None),
-    "trailing comma": (b'{"instances": [],}', JSON, 400, "malformed-json", None),
-    "not UTF-8": (b'{"instances": "\xff"}', JSON, 400, "malformed-json", None),
-    "UTF-16": ('{"instances": []}'.encode("utf-16"), JSON, 400, "malformed-json", None),
-    "byte order mark": (b"\xef\xbb\xbf" + instances(), JSON, 400, "malformed-json", None),
-    "nested too deeply": (b"[" * 20_000, JSON, 400, "malformed-json", None),
-    "number of 5,000 digits": ((RAW % ("9" * 5000)).encode(), JSON, 400, "malformed-json", None),
-    "no content type": (instances(), {}, 415, "unsupported-media-type", None),
-    "form": (b"a=1", {"content-type": "application/x-www-form-urlencoded"}, 415, "unsupported-media-type", None),
-    "pickle": (b"\x80\x04.", {"content-type": "application/vnd.bentoml+pickle"}, 415, "unsupported-media-type", None),
-    "charset": (instances(), {"content-type": "application/json;charset=latin-1"}, 415, "unsupported-media-type", None),
-    "compressed": (instances(), JSON | {"content-encoding": "gzip"}, 415, "unsupported-media-type", None),
-    "body too large": (b" " * (BODY_LIMIT + 1), JSON, 413, "body-too-large", None),
-    "too many instances": (json.dumps({"instances": [{}] * 51}).encode(), JSON, 413, "too-many-instances", "instances"),
-    "a list": (b"[]", JSON, 422, "contract", "body"),
-    "null": (b"null", JSON, 422, "contract", "body"),
-    "no instances": (b"{}", JSON, 422, "contract", "instances"),
-    "instances is an object": (b'{"instances": {}}', JSON, 422, "contract", "instances"),
-    "instances is empty": (b'{"instances": []}', JSON, 422, "contract", "instances"),
-    "unknown member": (b'{"instances": [], "debug": true}', JSON, 422, "contract", "debug"),
-    "instances twice": (b'{"instances": [1], "instances": []}', JSON, 422, "contract", "instances"),
-    "instance is null": (b'{"instances": [null]}', JSON, 422, "contract", "instances[0]"),
-    "instance is a list": (b'{"instances": [[8.5, 3, true, "INLAND"]]}', JSON, 422, "contract", "instances[0]"),
-    "empty instance": (b'{"instances": [{}]}', JSON, 422, "contract", "instances[0].income"),
-    "text for a number": (instances(income="8.5"), JSON, 422, "contract", "instances[0].income"),
-    "boolean for a number": (instances(income=True), JSON, 422, "contract", "instances[0].income"),
-    "null where required": (instances(income=None), JSON, 422, "contract", "instances[0].income"),
-    "out of range": (instances(income=20.01), JSON, 422, "contract", "instances[0].income"),
-    "NaN": ((RAW % "NaN").encode(), JSON, 422, "contract", "instances[0].income"),
-    "Infinity": ((RAW % "-Infinity").encode(), JSON, 422, "contract", "instances[0].income"),
-    "overflowing number": ((RAW % "1e999").encode(), JSON, 422, "contract", "instances[0].income"),
-    "overflowing integer": ((RAW % ("9" * 400)).encode(), JSON, 422, "contract", "instances[0].income"),
-    "fraction for an integer": (instances(rooms=2.5), JSON, 422, "contract", "instances[0].rooms"),
-    "number for a boolean": (instances(furnished=1), JSON, 422, "contract", "instances[0].furnished"),
-    "unseen category": (instances(place="MOON"), JSON, 422, "contract", "instances[0].place"),
-    "number for a category": (instances(place=1), JSON, 422, "contract", "instances[0].place"),
-    "lone surrogate": (instances(place="\ud800"), JSON, 422, "contract", "instances[0].place"),
-    "null character": (instances(place="INLAND\x00"), JSON, 422, "contract", "instances[0].place"),
-    "injection": (instances(place="'; DROP TABLE ml.releases; --"), JSON, 422, "contract", "instances[0].place"),
-    "object for a value": (instances(rooms={"$gt": 0}), JSON, 422, "contract", "instances[0].rooms"),
-    "unknown field": (instances(colour="red"), JSON, 422, "contract", "instances[0].colour"),
-    "unknown field with an odd name": (instances(**{"a.b[0]": 1}), JSON, 422, "contract", 'instances[0]["a.b[0]"]'),
-    "field twice": ((RAW % '1, "income": 2').encode(), JSON, 422, "contract", "instances[0].income"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_request_is_refused_in_words(client: httpx.Client, name: str) -> None:
-    body, headers, status, kind, path = HOSTILE[name]
-    answer = client.post("/api/v1/predict", content=body, headers=headers)
-    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
-    problem = answer.json()
-    assert (problem["type"], problem["status"]) == (f"urn:sluice:problem:{kind}", status)
-    assert problem["title"]
-    assert problem["detail"]
-    assert (problem["errors"][0]["path"] if problem["errors"] else None) == path
 
 
 def test_a_body_of_unknown_length_is_cut_off_at_the_limit(service: Service) -> None:

@@ -6,6 +6,7 @@ import http.client
 import json
 import socket
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
@@ -259,6 +260,36 @@ def test_requests_that_follow_at_once_are_answered_in_turn(call: Call) -> None:
     answer = caller.end().answer
 
     assert [part[:3] for part in answer.split(b"HTTP/1.1 ")[1:]] == [b"200", b"200", b"200", b"404"]
+
+
+def test_a_handshake_for_anything_else_is_answered_as_if_it_were_none(service: Service, call: Call) -> None:
+    keyed = b"connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: %s\r\n\r\n"
+    handshake = b"GET /api/v1/predict HTTP/1.1\r\nhost: s\r\n" + keyed % b64encode(b"k" * 16)
+    with unharmed(service):
+        assert call().ask(handshake) == b"405"
+
+
+@pytest.mark.parametrize("apart", [False, True], ids=["at once", "head first"])
+def test_a_request_that_offers_another_protocol_is_answered_with_its_body(call: Call, apart: bool) -> None:
+    offered = head(len(BODY)).replace(b"\r\n\r\n", b"\r\nconnection: upgrade, http2-settings\r\nupgrade: h2c\r\n\r\n")
+    caller = call()
+    caller.send(offered)
+    if apart:
+        time.sleep(SECONDS / 4)
+    assert caller.ask(BODY) == b"200"
+    assert caller.ask(head(len(BODY)) + BODY) == b"200"
+
+
+def test_what_follows_a_body_is_no_header(call: Call) -> None:
+    chunk = b"%x\r\n" % len(BODY) + BODY + b"\r\n0\r\ncontent-type: text/plain\r\nx-sluice-key: a\r\n\r\n"
+    assert call().ask(head() + chunk) == b"200"
+
+
+@pytest.mark.parametrize("size", [60_000, 66_000, 100_000, 1_000_000])
+def test_how_large_a_head_may_be_does_not_depend_on_its_pieces(call: Call, size: int) -> None:
+    caller = call()
+    whole = b"GET /livez HTTP/1.1\r\nhost: s\r\nx-a: " + b"y" * size + b"\r\n\r\n"
+    assert caller.ask(whole) == (b"431" if size > 65_536 else b"200")
 
 
 def test_many_idle_connections_keep_nobody_out(service: Service, call: Call) -> None:

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import psycopg2
 import pytest
+from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import make_dsn, parse_dsn
 
 from sluice.adapters.migrations import migrate
@@ -164,6 +165,14 @@ def test_what_there_is_no_room_for_is_dropped_whole(make_log: MakeLog, drops: li
     assert drops == [8, 3]
 
 
+def test_what_comes_after_the_end_is_dropped_and_counted(make_log: MakeLog, drops: list[int]) -> None:
+    log = make_log()
+    log.start()
+    log.close()
+    log.offer(entry((1, "a"), (2, "b")))
+    assert drops == [2]
+
+
 def test_offering_never_waits_for_a_database_that_hangs(make_log: MakeLog, drops: list[int]) -> None:
     # An address that swallows packets: nobody refuses, nobody answers.
     log = make_log(dsn="postgresql://nobody@198.51.100.1:5432/nowhere")
@@ -269,24 +278,33 @@ def test_a_database_that_is_back_is_written_to_in_seconds_and_its_outage_told_on
 
 
 def test_processes_that_write_a_day_first_do_not_stand_in_each_others_way(warehouse: Warehouse) -> None:
-    day, statement = date(2031, 6, 1), "SELECT serving.ensure_partition(%(day)s)"
-    with contextlib.closing(psycopg2.connect(warehouse.dsn)) as link, link.cursor() as cursor:
-        cursor.execute(statement, {"day": day})
+    first, second = psycopg2.connect(warehouse.dsn), psycopg2.connect(warehouse.dsn)
+    with contextlib.closing(first), contextlib.closing(second):
+        for link, day in ((first, 1), (second, 2)):
+            ensure(link, date(2031, 6, day))
+            link.commit()
         failed: list[Exception] = []
 
-        def other() -> None:
+        def write() -> None:
             try:
-                warehouse.rows(statement, {"day": day})
+                ensure(second, date(2031, 6, 3))
             except psycopg2.Error as error:
                 failed.append(error)
 
-        thread = threading.Thread(target=other)
+        ensure(first, date(2031, 6, 3))
+        thread = threading.Thread(target=write)
         thread.start()
-        waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND wait_event = 'advisory'"
+        waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND wait_event = 'advisory'"
         eventually(lambda: warehouse.rows(waiting))
-        link.commit()
+        first.commit()
         thread.join()
     assert failed == []
+
+
+def ensure(link: Connection, day: date) -> None:
+    """Make a day's partition, unless it is there."""
+    with link.cursor() as cursor:
+        cursor.execute("SELECT serving.ensure_partition(%(day)s)", {"day": day})
 
 
 @pytest.fixture
@@ -303,16 +321,18 @@ def test_what_was_written_without_a_word_is_written_and_counted_once(
 ) -> None:
     warehouse, written = Warehouse(forgetful.dsn, Path()), []
     hung = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
-    heartbeat = Heartbeat("rents", "r" * 64, Standing)
+    standing = Standing()
+    heartbeat = Heartbeat("rents", "r" * 64, lambda: standing)
     log = Log(forgetful.dsn, "rents", heartbeat, 1000, drops.append, written.append)
     log.start()
-    eventually(lambda: written)
-    given, failed = [entry((1, "a"), (2, "b")), entry((3, "c"))], failure("broken")
+    # Right after a heartbeat, or the next one would be the first to hear nothing.
+    eventually(lambda: len(written) == 2)
     settings(forgetful, "'nowhere'")
+    given, failed = [entry((1, "a"), (2, "b")), entry((3, "c"))], failure("broken")
     for record in (*given, failed):
         log.offer(record)
-    # A heartbeat may be the first to hang; answers wait behind it.
-    eventually(lambda: warehouse.rows("SELECT FROM serving.answers") and warehouse.rows(hung))
+    eventually(lambda: warehouse.rows(hung))
+    eventually(lambda: warehouse.rows("SELECT 1 FROM serving.answers"))
     settings(forgetful, "''")
     log.close()
     assert [len(kept(warehouse, each)) for each in given] == [2, 1]
@@ -326,3 +346,5 @@ def settings(database: Database, standbys: str) -> None:
         link.autocommit = True
         cursor.execute(f"ALTER SYSTEM SET synchronous_standby_names = {standbys}")
         cursor.execute("SELECT pg_reload_conf()")
+    # One process of the server after the other hears of it.
+    time.sleep(0.3)

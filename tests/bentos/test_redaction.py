@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from sluice.adapters.warehouse import Warehouse
@@ -99,6 +100,12 @@ def start(
     return begin
 
 
+@pytest.fixture(scope="module")
+def hashing(start: Callable[..., Service]) -> Service:
+    """A service with a key."""
+    return start(SLUICE_HASH_KEY=KEY)
+
+
 def logged(warehouse: Warehouse, request_id: str) -> list[dict[str, Any]]:
     """The features of a request's predictions, once they are there."""
     statement = "SELECT features FROM serving.predictions WHERE request_id = %(request_id)s"
@@ -111,10 +118,9 @@ def everything(warehouse: Warehouse) -> str:
     return str(warehouse.rows("SELECT answers::text AS whole FROM serving.answers AS answers"))
 
 
-def test_the_model_sees_what_the_log_does_not(start: Callable[..., Service], warehouse: Warehouse) -> None:
-    service = start(SLUICE_HASH_KEY=KEY)
+def test_the_model_sees_what_the_log_does_not(hashing: Service, warehouse: Warehouse) -> None:
     secret = EXAMPLE | {"income": 17.71828}
-    answer = service.predict(secret, secret | {"income": 17.5}).json()
+    answer = hashing.predict(secret, secret | {"income": 17.5}).json()
     assert [row["prediction"] for row in answer["predictions"]] == [
         predict(secret, 100.0),
         predict(secret | {"income": 17.5}, 100.0),
@@ -128,7 +134,21 @@ def test_the_model_sees_what_the_log_does_not(start: Callable[..., Service], war
     )
     assert "17.71828" not in everything(warehouse)
     assert "NEAR BAY" not in everything(warehouse)
-    assert "SLUICE_HASH_KEY" not in service.log
+    assert "SLUICE_HASH_KEY" not in hashing.log
+
+
+def test_rows_of_a_file_are_logged_like_those_of_a_request(hashing: Service, warehouse: Warehouse) -> None:
+    table = "income,rooms,furnished,place\n16.180339,3,true,NEAR BAY\n16.5,,false,INLAND\n"
+    headers = {"content-type": "text/csv", "x-request-id": "file-1"}
+    answer = httpx.post(f"{hashing.url}/predict/file", content=table, headers=headers)
+    assert answer.status_code == 200, answer.text
+    found = {row["income"]: row for row in logged(warehouse, "file-1")}
+    first, second = (hashed(f"rents.income={income}") for income in ("16.180339", "16.5"))
+    assert found == {
+        first: {"income": first, "rooms": 3, "furnished": True},
+        second: {"income": second, "rooms": None, "furnished": False},
+    }
+    assert "16.180339" not in everything(warehouse)
 
 
 def test_without_a_key_the_log_says_from_the_start_what_it_lacks(

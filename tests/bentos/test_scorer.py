@@ -62,7 +62,7 @@ def uploaded(
     bundle = release.bundle
     scorer = Scorer(release, header.encode(), kept or redaction(bundle.contract, None), "r1", 1000)
     body = b"".join((row if isinstance(row, bytes) else row.encode()) + b"\n" for row in rows)
-    parts = [*scorer.answer(body or b"\n"), *scorer.answer(b"")]
+    parts = [scorer.answer(block) for block in (*scorer.cut(body or b"\n"), *scorer.cut(b""))]
     text = (scorer.header + b"".join(part.echoed.content for part in parts)).decode()
     found = list(csv.DictReader(io.StringIO(text), strict=True))
     assert all(None not in row and None not in row.values() for row in found)

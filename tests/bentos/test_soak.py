@@ -8,7 +8,6 @@ two minutes without MLflow, then both gone at once, on the spot, until more wait
 from __future__ import annotations
 
 import math
-import re
 import statistics
 import threading
 import time
@@ -251,12 +250,9 @@ def test_every_answer_is_logged_or_counted_whatever_goes_down(
         ("challenger", challenger),
     }
     assert swapped > len(stage.moves)
-    assert told(stage.service) <= 2 * WORKERS
-
-
-def told(service: Service) -> int:
-    """How often it said that the database is away."""
-    return len(re.findall("predictions wait, the warehouse does not take them", service.log))
+    # Each process says once for each time that the database is away, and once or twice that MLflow is.
+    assert stage.service.log.count("predictions wait, the warehouse does not take them") <= 2 * WORKERS
+    assert stage.service.log.count("[WARNING]") <= (2 + 2 * 2) * WORKERS
 
 
 def report(load: Load, seconds: float) -> list[str]:

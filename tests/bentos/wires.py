@@ -27,6 +27,14 @@ CHUNKED = "transfer-encoding: chunked"
 TOO_LARGE = (431, None)
 SLOW = (408, "body-too-slow")
 
+WEBSOCKET = (
+    "connection: upgrade",
+    "upgrade: websocket",
+    "sec-websocket-version: 13",
+    "sec-websocket-key: YWFhYWFhYWFhYWFhYWFhYQ==",
+)
+HTTP_2 = ("connection: upgrade, http2-settings", "upgrade: h2c", "http2-settings: AA")
+
 
 def framed(*headers: str, body: str = FINE) -> bytes:
     """A request whose headers say, in some odd way, where its body ends."""
@@ -112,6 +120,7 @@ WIRES: dict[str, Hostile] = {
     "target: absolute, with a name and a password": Hostile(get(f"http://{MARK}:{MARK}@elsewhere.test/metrics"), GOOD),
     "target: another scheme": Hostile(get("file:///etc/passwd"), NOT_HTTP),
     "target: of 100 KB": Hostile(get("/" + "a" * 100_000), TOO_LARGE),
+    "target: of 1 MB": Hostile(get("/" + "a" * 1_000_000), TOO_LARGE),
     "target: star": Hostile(get("*", "OPTIONS"), NOTHING),
     "target: tunnel": Hostile(head("CONNECT elsewhere.test:443 HTTP/1.1", "host: s"), NOT_HTTP),
     "method: TRACE": Hostile(get(BATCH, "TRACE"), METHOD),
@@ -122,6 +131,7 @@ WIRES: dict[str, Hostile] = {
     "method: of another's address": Hostile(get("/livez", "DELETE"), METHOD),
     "method: overruled": Hostile(get(BATCH, "GET", "x-http-method-override: POST"), METHOD),
     "headers: one of 100 KB": Hostile(get("/", "GET", "x-a: " + "a" * 100_000), TOO_LARGE),
+    "headers: one of 1 MB": Hostile(get("/", "GET", "x-a: " + "a" * 1_000_000), TOO_LARGE),
     "headers: 1,000": Hostile(get("/livez", "GET", *(f"x-{n}: a" for n in range(1000))), GOOD),
     "headers: 20,000": Hostile(get("/livez", "GET", *(f"x-{n}: a" for n in range(20_000))), TOO_LARGE),
     "headers: the same 1,000 times": Hostile(get("/livez", "GET", *["x-request-id: a"] * 1000), GOOD),
@@ -151,14 +161,16 @@ WIRES: dict[str, Hostile] = {
     "body: never comes": Hostile(framed(f"content-length: {SIZE}", body=""), SLOW),
     "body: stops": Hostile(framed(f"content-length: {SIZE + 2}"), SLOW),
     "body: of a GET": Hostile(get("/livez", "GET", f"content-length: {SIZE}") + FINE.encode(), GOOD),
-    "upgrade: websocket": Hostile(
-        get(
-            "/", "GET", "connection: upgrade", "upgrade: websocket", "sec-websocket-version: 13", "sec-websocket-key: a"
-        ),
-        STRANGER,
+    "upgrade: websocket": Hostile(get(BATCH, "GET", *WEBSOCKET), METHOD),
+    "upgrade: websocket, without a key": Hostile(get("/livez", "GET", *WEBSOCKET[:2]), GOOD),
+    "upgrade: HTTP/2": Hostile(get("/livez", "GET", *HTTP_2), GOOD),
+    "upgrade: HTTP/2, with a body": Hostile(framed(f"content-length: {SIZE}", *HTTP_2), GOOD),
+    "upgrade: HTTP/2, with a body in chunks": Hostile(
+        framed(CHUNKED, *HTTP_2, body=f"{SIZE:x}\r\n{FINE}\r\n0\r\n\r\n"), GOOD
     ),
-    "upgrade: HTTP/2": Hostile(
-        get("/livez", "GET", "connection: upgrade, http2-settings", "upgrade: h2c", "http2-settings: AA"), GOOD
+    "upgrade: length and chunks": Hostile(framed(f"content-length: {SIZE}", CHUNKED, *HTTP_2) + SECOND, NOT_HTTP),
+    "upgrade: a request for a body": Hostile(
+        head("POST /nothing HTTP/1.1", "host: s", *HTTP_2, f"content-length: {len(SECOND)}") + SECOND, NOTHING
     ),
     "pipeline: after a refusal": Hostile(get("/nothing") + get("/livez") * 50, NOTHING),
 }

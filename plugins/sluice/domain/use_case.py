@@ -232,12 +232,16 @@ class UseCase(Frozen):
         return self
 
     @model_validator(mode="after")
+    def _target_may_be_logged(self) -> Self:
+        if self.target_column.sensitive:
+            raise ValueError(f"target: {self.target!r} is predicted; only what feeds the model is `sensitive`")
+        return self
+
+    @model_validator(mode="after")
     def _target_fits_the_task(self) -> Self:
         target = self.target_column
         if target.nullable:
             raise ValueError(f"target: {target.name!r} is nullable; a row without its target teaches nothing")
-        if target.sensitive:
-            raise ValueError(f"target: {target.name!r} is predicted; only what feeds the model is `sensitive`")
         if self.task == "regression":
             _refuse_class_settings(self)
             if target.type not in ("number", "integer"):

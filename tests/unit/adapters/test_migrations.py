@@ -53,13 +53,15 @@ def test_predictions_that_were_logged_by_row_are_kept(postgres_server, tmp_path:
     named = {"features": "{}", "prediction": None, "at": days[1], "label": "Y", "probabilities": '{"Y": 1.0}'}
     for row in (number, named):
         warehouse.execute(insert, row)
-    columns = "prediction_id, request_id, use_case, model_version, features, prediction, latency_ms, predicted_at, "
-    columns += "label, probabilities, role"
-    before = warehouse.rows(f"SELECT {columns} FROM serving.predictions ORDER BY predicted_at")
+    select = (
+        "SELECT prediction_id, request_id, use_case, model_version, features, prediction, latency_ms, predicted_at,"
+        " label, probabilities, role FROM serving.predictions ORDER BY predicted_at"
+    )
+    before = warehouse.rows(select)
 
     migrate(dsn, FOLDER)
 
-    assert warehouse.rows(f"SELECT {columns} FROM serving.predictions ORDER BY predicted_at") == before
+    assert warehouse.rows(select) == before
     assert len(before) == 2
 
 

@@ -16,10 +16,6 @@ from typing import Any, Literal
 import pytest
 import uvicorn
 from prometheus_client import CollectorRegistry
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
 from sluice.adapters import bundles as adapters
 from sluice.domain.evidence import Check, Subject
