@@ -62,7 +62,7 @@ class Log:
         self._in_doubt = False
         self._rows = 0
         self._lock = threading.Lock()
-        self._stop = threading.Event()
+        self._stop, self._full = threading.Event(), threading.Event()
         self._deadline = float("inf")
         self._days: set[date] = set()
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
@@ -88,6 +88,9 @@ class Log:
             if taken:
                 self._rows += record.size
                 self._waiting.append(record)
+                if self._rows >= BATCH_ROWS:
+                    # A whole batch does not wait for its moment: uploads wait for room.
+                    self._full.set()
         if not taken:
             self._on_drop(record.size)
 
@@ -99,6 +102,7 @@ class Log:
         """
         self._deadline = time.monotonic() + patience
         self._stop.set()
+        self._full.set()
         if self._thread.is_alive():
             self._thread.join(timeout=patience)
             # Where it waits for the warehouse it would write, perhaps, what is counted as dropped now.
@@ -133,8 +137,11 @@ class Log:
     def _pause(self, failures: int) -> None:
         if self._stop.is_set():
             time.sleep(BATCH_EVERY if failures else 0)
-        else:
+        elif failures:
             self._stop.wait(pause(failures))
+        else:
+            self._full.wait(pause(failures))
+            self._full.clear()
 
     def _work(self) -> None:
         """One round: a heartbeat where it is due, then everything that waits."""
