@@ -125,7 +125,7 @@ check: $(STAMP) ## Lint, type-check, and check the layers, the SQL and the use c
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy --strict plugins bentos include/local
 	$(RUN) -m sqlfluff lint include/sql
-	PYTHONPATH=plugins $(RUN) -c "from importlinter.cli import lint_imports_command as run; run()"
+	PYTHONPATH=plugins:bentos $(RUN) -c "from importlinter.cli import lint_imports_command as run; run()"
 	$(RUN) -m yamllint --strict .github/workflows
 	PYTHONPATH=plugins $(RUN) -m sluice.registry
 

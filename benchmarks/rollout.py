@@ -22,7 +22,7 @@ from sluice.adapters.tracking import Tracking
 from sluice.adapters.warehouse import Warehouse
 from sluice.settings import settings
 from tests.bentos import servers
-from tests.bentos.releases import Platform, moved
+from tests.bentos.champions import Platform, moved
 
 
 def main() -> None:

@@ -38,6 +38,7 @@ SHARING = (
     "tests/browser/test_walk.py",
     "tests/integration/test_approval.py",
     "tests/integration/test_classes.py",
+    "tests/integration/test_clients.py",
     "tests/integration/test_journey.py",
     "tests/integration/test_killed.py",
     "tests/integration/test_new_use_case.py",

@@ -87,7 +87,7 @@ def _run(environment: Mapping[str, str], body: str) -> dict[str, float]:
 
 def steps(body: bytes) -> dict[str, float]:
     """CPU milliseconds of a request's steps, and of the whole application."""
-    from tabular import bundle as bundles
+    from tabular.releases import bundle as bundles
 
     folder = Path(os.environ["SLUICE_BUNDLE"])
     runtime = json.loads((folder / "contract.json").read_text())["runtime_sha256"]

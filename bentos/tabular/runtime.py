@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 #: Code and pages.
-PATTERNS = ("*.py", "pages/*")
+PATTERNS = ("**/*.py", "pages/*")
 #: Files that count beside them.
 EXTRAS = ("requirements.txt", "contract.schema.json")
 
@@ -15,7 +15,7 @@ def runtime_sha256(package: Path) -> str:
     """Hex digest of the serving code, its pages, its locked requirements and the contract's schema.
 
     Args:
-        package: The folder of the service; its modules at top level and its pages count, other sub-folders do not.
+        package: The folder of the service; its modules and its pages count.
     """
     found = [path.relative_to(package).as_posix() for pattern in PATTERNS for path in package.glob(pattern)]
     files = sorted(found + [name for name in EXTRAS if (package / name).exists()])

@@ -9,43 +9,40 @@ import threading
 import bentoml
 import httpx
 
-from tabular import connections
-from tabular import contract as documents
 from tabular import settings as configuration
-from tabular.admission import Admission
-from tabular.book import Book
-from tabular.contract import Contract
-from tabular.desk import Desk
-from tabular.door import Door
-from tabular.entries import Record
+from tabular.answers.desk import Desk
+from tabular.answers.shadow import Shadow
 from tabular.errors import BundleError, ConfigurationError
 from tabular.exchange import Bounds
-from tabular.follow import Follower
-from tabular.guards import Guards, shared
-from tabular.heartbeat import Heartbeat
-from tabular.log import Log
-from tabular.metrics import Metrics
-from tabular.pulse import Pulse
-from tabular.push import Gateway, Push
-from tabular.redaction import Redactor
-from tabular.room import Room
-from tabular.routes import Routes
+from tabular.files.room import Room
+from tabular.image import image
+from tabular.record.book import Book
+from tabular.record.entries import Record
+from tabular.record.heartbeat import Heartbeat
+from tabular.record.log import Log
+from tabular.record.redaction import Redactor
+from tabular.releases import contract as documents
+from tabular.releases.contract import Contract
+from tabular.releases.follow import Follower
+from tabular.releases.sources import Image, ObjectStore, Registry, Source
 from tabular.runtime import runtime_sha256
 from tabular.settings import PACKAGE, Settings
-from tabular.shadow import Shadow
-from tabular.sources import Image, ObjectStore, Registry, Source
 from tabular.supervision import Supervision
+from tabular.watching.metrics import Metrics
+from tabular.watching.pulse import Pulse
+from tabular.watching.push import Gateway, Push
+from tabular.web import connections
+from tabular.web.admission import Admission
+from tabular.web.door import Door
+from tabular.web.guards import Guards, shared
+from tabular.web.routes import Routes
 
 logger = logging.getLogger("bentoml.tabular")
 
 
 @bentoml.service(
     name="tabular",
-    # No distribution named: the base image needs none of the packages that BentoML would install for one.
-    # BentoML would take whichever installer is the newest on the day, and keep what pip cached of it.
-    image=bentoml.images.Image(base_image="python:3.11-slim", python_version="3.11", distro="").run(
-        "pip install --no-cache-dir uv==0.13.8"
-    ),
+    image=image(),
     workers=configuration.read().workers,
     traffic={"timeout": 30},
     # Tracing and the access log cost as much as the rest of a request; BentoML's own request series are

@@ -9,7 +9,7 @@ from sluice.adapters.objects import ObjectStore
 from sluice.adapters.tracking import Tracking
 from sluice.adapters.warehouse import Warehouse
 from tests.bentos.bundles import USE_CASE
-from tests.bentos.releases import Platform, moved
+from tests.bentos.champions import Platform, moved
 from tests.bentos.servers import Mlflow, Service
 
 WORKERS, MOVES, CLIENTS = 2, 6, 8

@@ -27,7 +27,7 @@ from sluice.domain.release import Release
 from sluice.release import bento
 from sluice.release.deployments import await_live
 from tests.bentos.bundles import EXAMPLE, USE_CASE, Recipe, predict
-from tests.bentos.releases import Platform
+from tests.bentos.champions import Platform
 from tests.bentos.servers import Mlflow, free_port
 
 REPOSITORY = Path(__file__).resolve().parents[2]

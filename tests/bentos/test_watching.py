@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry
 
 from local import keys as command
 from sluice.adapters.warehouse import Warehouse
-from tabular.metrics import Metrics
+from tabular.watching.metrics import Metrics
 from tests.bentos import bundles
 from tests.bentos.bundles import EXAMPLE, USE_CASE, Recipe
 from tests.bentos.servers import Mlflow, Service, eventually, free_port

@@ -28,7 +28,7 @@ from sluice.release import canary, deployments, ledger, watch
 from sluice.release.canary import Rollout
 from sluice.release.deployments import Order
 from tests.bentos.bundles import EXAMPLE, USE_CASE, Recipe, blind, broken, shifted, slow
-from tests.bentos.releases import Platform
+from tests.bentos.champions import Platform
 from tests.bentos.servers import Mlflow, Service, eventually
 
 pytestmark = pytest.mark.integration

@@ -11,6 +11,7 @@ CREATE TABLE serving.answers (
     use_case text NOT NULL,
     model_version bigint NOT NULL,
     role text NOT NULL CHECK (role IN ('champion', 'challenger', 'shadow')),
+    upload boolean NOT NULL DEFAULT FALSE,
     size integer NOT NULL CHECK (size > 0),
     names text[] NOT NULL,
     features json NOT NULL,
@@ -28,15 +29,12 @@ CREATE TABLE serving.answers (
     -- Text may not hold it, which would come out only when somebody reads.
     CONSTRAINT answers_nul CHECK (strpos(features::text, '\u0000') = 0)
 ) PARTITION BY RANGE (predicted_at);
--- As jsonb, and packed, a block of an upload took the database six times as long, and longer than predicting it did.
+-- As jsonb, and packed, a block of an upload took the database six times as long, and longer than predicting it did;
+-- none of these gets much smaller when Postgres packs it.
 ALTER TABLE serving.answers
 ALTER COLUMN features SET STORAGE EXTERNAL,
 ALTER COLUMN predictions SET STORAGE EXTERNAL,
 ALTER COLUMN probabilities SET STORAGE EXTERNAL;
--- Neither gets smaller when Postgres compresses it, and the trying takes as long as everything else.
-ALTER TABLE serving.answers
-ALTER COLUMN features SET STORAGE EXTERNAL,
-ALTER COLUMN predictions SET STORAGE EXTERNAL;
 CREATE INDEX answers_by_use_case ON serving.answers (use_case, predicted_at);
 CREATE INDEX answers_by_id ON serving.answers (answer_id);
 CREATE INDEX answers_by_request ON serving.answers (request_id);
@@ -47,6 +45,8 @@ COMMENT ON COLUMN serving.answers.features IS 'an array for each prediction, of 
 COMMENT ON COLUMN serving.answers.predictions IS 'the numbers, of a model of numbers';
 COMMENT ON COLUMN serving.answers.labels IS 'the most probable classes, of a model of classes';
 COMMENT ON COLUMN serving.answers.probabilities IS 'an object for each prediction, class -> probability';
+COMMENT ON COLUMN serving.answers.upload IS
+'a block of an upload: its time is that of many rows, and no caller''s wait';
 COMMENT ON COLUMN serving.answers.role IS 'shadow: nobody was given this answer';
 
 -- The day's partition is made by whoever writes first, at most once.
@@ -128,6 +128,7 @@ SELECT
     answer.use_case,
     answer.model_version,
     answer.role,
+    answer.upload,
     answer.latency_ms,
     answer.predicted_at,
     answer.answer_id,

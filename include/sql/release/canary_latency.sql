@@ -9,6 +9,7 @@ FROM (
         use_case = %(use_case)s
         AND model_version = %(version)s
         AND role = 'champion'
+        AND NOT upload
         AND predicted_at > %(since)s
         AND predicted_at <= %(until)s
     ORDER BY predicted_at DESC

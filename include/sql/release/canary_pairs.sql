@@ -14,6 +14,7 @@ WITH champion AS (
     WHERE
         use_case = %(use_case)s
         AND role = 'champion'
+        AND NOT upload
         AND model_version = %(champion)s
         AND predicted_at > %(since)s
         AND predicted_at <= %(until)s

@@ -37,6 +37,7 @@ answered AS (
     FROM serving.predictions AS made
     WHERE
         made.use_case = %(use_case)s
+        AND NOT made.upload
         AND made.predicted_at > %(since)s
         AND made.predicted_at <= %(until)s
         AND (made.role, made.model_version) IN (('champion', %(champion)s), ('challenger', %(challenger)s))

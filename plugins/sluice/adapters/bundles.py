@@ -231,10 +231,11 @@ def runtime_sha256(service: Path) -> str:
     """Digest of the serving code and its locked requirements; a running service computes the same of itself.
 
     Args:
-        service: Folder of the serving code. What counts: `*.py` at its top, `pages/*`, `requirements.txt`,
+        service: Folder of the serving code. What counts: its modules, `pages/*`, `requirements.txt`,
             `contract.schema.json`.
     """
-    found = [path.relative_to(service).as_posix() for pattern in ("*.py", "pages/*") for path in service.glob(pattern)]
+    paths = [*service.glob("**/*.py"), *service.glob("pages/*")]
+    found = [path.relative_to(service).as_posix() for path in paths]
     names = sorted([*found, "contract.schema.json", "requirements.txt"])
     runtime = hashlib.sha256()
     for name in names:

@@ -20,7 +20,7 @@ from sluice.release.command import run
 BENTOFILE = {
     "service": "tabular.service:Tabular",
     "include": [
-        "tabular/*.py",
+        "tabular/**/*.py",
         "tabular/pages/*",
         "tabular/requirements.txt",
         "tabular/contract.schema.json",

@@ -22,12 +22,12 @@ from sluice.domain.evidence import Check, Subject
 from sluice.domain.policy import Servable
 from sluice.domain.release import Isolation, Started, Stopped
 from sluice.gate import servability
-from tabular import bundle
-from tabular.desk import Desk
+from tabular.answers.desk import Desk
 from tabular.exchange import Bounds, Message, Receive, Send
-from tabular.metrics import Metrics
-from tabular.routes import Routes
-from tabular.standing import Release, Standing
+from tabular.releases import bundle
+from tabular.releases.standing import Release, Standing
+from tabular.watching.metrics import Metrics
+from tabular.web.routes import Routes
 from tests.bentos import bundles
 from tests.bentos.bundles import BINARY, MULTICLASS, USE_CASE, Recipe
 from tests.bentos.servers import free_port

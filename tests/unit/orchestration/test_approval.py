@@ -24,7 +24,7 @@ from sluice.orchestration.promote import decide_promotion, deploy, pick, report_
 from sluice.release.ledger import Move, moves
 from sluice.settings import settings
 from tests.bentos.bundles import EXAMPLE, USE_CASE, Recipe
-from tests.bentos.releases import Platform
+from tests.bentos.champions import Platform
 from tests.bentos.servers import Mlflow
 
 RUNS = count(1)

@@ -24,7 +24,7 @@ from sluice.release import canary
 from sluice.release.ledger import moves
 from sluice.settings import settings
 from tests.bentos.bundles import USE_CASE, Recipe
-from tests.bentos.releases import Platform
+from tests.bentos.champions import Platform
 from tests.bentos.servers import Mlflow
 
 HOUSING = Path(__file__).parents[3] / "include" / "use_cases" / "housing"

@@ -23,7 +23,7 @@ from sluice.release.deployments import Order
 from sluice.release.ledger import moves, served_at
 from sluice.settings import settings
 from tests.bentos.bundles import USE_CASE, Recipe
-from tests.bentos.releases import Platform
+from tests.bentos.champions import Platform
 from tests.bentos.servers import Mlflow
 
 

@@ -14,7 +14,7 @@ from sluice.domain.errors import StateError
 from sluice.domain.release import Release
 from sluice.release.rollback import Vault
 from tests.bentos.bundles import USE_CASE, Recipe
-from tests.bentos.releases import Platform
+from tests.bentos.champions import Platform
 from tests.bentos.servers import Mlflow
 
 

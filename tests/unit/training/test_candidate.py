@@ -13,7 +13,7 @@ from sluice.domain.measures import Task
 from sluice.training import candidate, families, graph, provenance
 from sluice.training.search import Attempt
 from sluice.training.snapshots import Part, Rows
-from tabular import contract as serving
+from tabular.releases import contract as serving
 from tests.unit.training.trainings import LINEAGE, Training, attempts_of, make, rows_of, training, use_case_of
 
 TASKS: tuple[Task, ...] = ("regression", "binary", "multiclass")

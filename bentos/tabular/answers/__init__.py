@@ -1,0 +1,1 @@
+"""Answers: from a request's body to predictions, by the champion or the challenger."""

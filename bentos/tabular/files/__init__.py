@@ -1,0 +1,1 @@
+"""Files: CSV uploads of any size, answered as a stream."""

@@ -1,0 +1,1 @@
+"""Releases: bundles as they are found, read, checked and swapped."""

@@ -1,0 +1,1 @@
+"""Watching: metrics, and how they leave the process."""

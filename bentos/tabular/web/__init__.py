@@ -1,0 +1,1 @@
+"""The web side: connections, keys, addresses, pages, problems."""

@@ -1,0 +1,86 @@
+"""Predict: from a request to its answer, in either form."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tabular.answers import sides
+from tabular.answers.desk import Call, Desk, serving
+from tabular.answers.forms import Form
+from tabular.answers.shadow import Shadow
+from tabular.exchange import Exchange, Hangup, Header
+from tabular.problem import ProblemError
+from tabular.releases.standing import Challenger
+
+#: Bodies up to this many bytes are answered on the event loop; a thread would cost more than it spares.
+INLINE = 65_536
+
+
+@dataclass(frozen=True)
+class Predict:
+    """Answers requests of one form.
+
+    Attributes:
+        marks: Headers for an answer by a version.
+        shadow: Where challengers without a share are given requests; without it they get none.
+    """
+
+    desk: Desk
+    form: Form
+    marks: Callable[[int | None], tuple[Header, ...]]
+    shadow: Shadow | None = None
+
+    async def __call__(self, exchange: Exchange) -> None:
+        """Answer the rows in a request's body."""
+        outcome, version = "error", None
+        challenger, call = None, None
+        try:
+            standing = self.desk.standing()
+            champion, challenger = serving(standing), standing.challenger
+            version = champion.version
+            expect_json(exchange)
+            body = await exchange.body()
+            key = (exchange.sane("x-sluice-key") or exchange.request_id) if challenger else ""
+            begun = time.perf_counter()
+            call = Call(body, self.form, exchange.request_id, key, exchange.started, begun)
+            work = (self.desk, champion, challenger, call)
+            content, version = (
+                sides.answer(*work) if len(body) <= INLINE else await asyncio.to_thread(sides.answer, *work)
+            )
+            outcome = "ok"
+        except ProblemError as problem:
+            outcome = "not_ready" if problem.status == 503 else "refused"
+            if problem.kind == "no-prediction":
+                # Only what keeps the contract is something to try a challenger on.
+                self._aside(challenger, call)
+            raise
+        except Hangup:
+            outcome = "refused"
+            raise
+        finally:
+            self.desk.metrics.answered(version, outcome, time.perf_counter() - exchange.started)
+        await exchange.respond(content, headers=self.marks(version))
+        self._aside(challenger, call)
+
+    def _aside(self, challenger: Challenger | None, call: Call | None) -> None:
+        if challenger and challenger.share == 0 and call and self.shadow:
+            self.shadow.offer(challenger.release, call)
+
+
+def expect_json(exchange: Exchange) -> None:
+    """Refuse a body that is not declared to be plain JSON in UTF-8.
+
+    Raises:
+        ProblemError: It is declared to be something else, or nothing.
+    """
+    given = exchange.header("content-type")
+    if given != "application/json":
+        media, _, parameters = given.partition(";")
+        charset = parameters.lower().replace(" ", "").replace('"', "").removeprefix("charset=")
+        if media.strip().lower() != "application/json" or charset not in ("", "utf-8", "utf8"):
+            raise ProblemError(415, "unsupported-media-type", "send content-type: application/json, in UTF-8")
+    if exchange.header("content-encoding").lower() not in ("", "identity"):
+        raise ProblemError(415, "unsupported-media-type", "send the body without a content-encoding")
