@@ -10,7 +10,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 def test_import_contracts_hold() -> None:
     linter = Path(sys.executable).with_name("lint-imports")
-    environment = os.environ | {"PYTHONPATH": str(REPOSITORY / "plugins")}
+    environment = os.environ | {"PYTHONPATH": f"{REPOSITORY / 'plugins'}:{REPOSITORY / 'bentos'}"}
     done = subprocess.run(
         [linter, "--no-cache"], cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False
     )
