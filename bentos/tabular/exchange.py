@@ -28,6 +28,10 @@ class Hangup(Exception):
     """The caller is gone."""
 
 
+class Cut(Exception):
+    """An answer that has begun does not come to its end; why is in the log, and the connection is to be closed."""
+
+
 class Bounds(NamedTuple):
     """What a request's body may take.
 
@@ -98,19 +102,24 @@ class Exchange:
         given = self.header(name)
         return given if SANE_ID.fullmatch(given) else ""
 
-    async def body(self) -> bytes:
+    async def body(self, most: int) -> bytes:
         """The whole body.
+
+        Args:
+            most: Bytes that it may have, where it may not have fewer anyway.
 
         Raises:
             ProblemError: It is larger, or takes longer, than a body may.
             Hangup: The caller is gone.
         """
+        if most > self._bounds.bytes:
+            most = self._bounds.bytes
         declared = self.header("content-length")
-        if declared.isdecimal() and int(declared) > self._bounds.bytes:
-            raise self._too_large()
+        if declared.isdecimal() and int(declared) > most:
+            raise self._too_large(most)
         try:
             async with asyncio.timeout(self._bounds.seconds):
-                return await self._whole()
+                return await self._whole(most)
         except TimeoutError:
             raise self._too_slow(f"a body may take {self._bounds.seconds:g} s") from None
 
@@ -164,10 +173,10 @@ class Exchange:
         """End an answer that has begun; one that does not come to this is cut off, and the caller notices."""
         await self._send({"type": "http.response.body", "body": b""})
 
-    async def _whole(self) -> bytes:
+    async def _whole(self, most: int) -> bytes:
         body, more = await self._piece()
-        if len(body) > self._bounds.bytes:
-            raise self._too_large()
+        if len(body) > most:
+            raise self._too_large(most)
         if not more:
             return body
         chunks = [body]
@@ -175,8 +184,8 @@ class Exchange:
         while more:
             chunk, more = await self._piece()
             size += len(chunk)
-            if size > self._bounds.bytes:
-                raise self._too_large()
+            if size > most:
+                raise self._too_large(most)
             chunks.append(chunk)
         return b"".join(chunks)
 
@@ -186,9 +195,9 @@ class Exchange:
             raise Hangup
         return message.get("body", b""), message.get("more_body", False)
 
-    def _too_large(self) -> ProblemError:
+    def _too_large(self, most: int) -> ProblemError:
         # The rest of it is not waited for.
-        detail = f"a body may have {self._bounds.bytes} bytes"
+        detail = f"a body may have {most} bytes"
         return ProblemError(413, "body-too-large", detail, headers={"connection": "close"})
 
     def _too_slow(self, detail: str) -> ProblemError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from traceback import format_tb
 from typing import Any
 
 MEDIA_TYPE = "application/problem+json"
@@ -30,6 +31,11 @@ TITLES: Mapping[str, str] = {
     "internal": "The service failed",
     "not-ready": "No release is loaded yet",
 }
+
+
+def trace(error: BaseException) -> str:
+    """An exception as the log may hold it: its type and whence it came; its words may quote what was sent."""
+    return f"{type(error).__name__}\n{''.join(format_tb(error.__traceback__))}".rstrip()
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,6 @@ logger = logging.getLogger("bentoml.tabular")
     name="tabular",
     image=image(),
     workers=configuration.read().workers,
-    traffic={"timeout": 30},
     # Tracing and the access log cost as much as the rest of a request; BentoML's own request series are
     # labelled with whatever path a caller makes up, without bound.
     tracing={"excluded_urls": ".*"},

@@ -122,6 +122,7 @@ def scene(registry: Mlflow, warehouse: Warehouse, tmp_path_factory: pytest.TempP
         "BENTOML_DO_NOT_TRACK": "True",
         "MLFLOW_TRACKING_URI": registry.url,
         "SLUICE_VAR": str(state.root),
+        "SLUICE_ACCESS": "open",
         "SLUICE_USE_CASE": USE_CASE,
         "SLUICE_OBJECT_STORE": state.store.as_uri(),
         "SLUICE_WAREHOUSE_DSN": warehouse.dsn,

@@ -127,9 +127,9 @@ def _unanswerable(form: Form, odd: Sequence[int]) -> ProblemError:
 
 def _reason(error: Exception) -> str:
     """A failure as a code and words that any database can hold."""
+    # The words of most errors may quote what was sent.
+    told = f"failed: {type(error).__name__}"
     if isinstance(error, ProblemError):
         told = f"{error.kind}: {error.detail}"
-    else:
-        told = f"failed: {type(error).__name__}: {error}"
     written = told.encode("ascii", "backslashreplace").decode("ascii")
     return "".join(each if each.isprintable() else " " for each in written[:LONGEST_REASON])

@@ -38,6 +38,9 @@ class Form(Protocol):
             ProblemError: The request breaks the contract.
         """
 
+    def most(self, schema: Schema) -> int:
+        """Bytes that a request's body may have."""
+
     def place(self, index: int) -> str:
         """Where a row stands in the body, for whoever sent it."""
 
@@ -50,6 +53,9 @@ class Batch:
 
     def rows(self, schema: Schema, body: bytes) -> Sequence[Row]:
         return schema.instances(body)
+
+    def most(self, schema: Schema) -> int:
+        return schema.sizes.instances
 
     def place(self, index: int) -> str:
         return f"instances[{index}]"
@@ -71,6 +77,9 @@ class Flat:
 
     def rows(self, schema: Schema, body: bytes) -> Sequence[Row]:
         return schema.instance(body)
+
+    def most(self, schema: Schema) -> int:
+        return schema.sizes.instance
 
     def place(self, index: int) -> str:
         return "body"

@@ -8,6 +8,7 @@ import threading
 import time
 
 from tabular.answers.desk import Call, Desk, score
+from tabular.problem import trace
 from tabular.releases.standing import Release
 
 logger = logging.getLogger("bentoml.tabular")
@@ -56,7 +57,7 @@ class Shadow:
                 outcome = self._score(release, call)
             # Whatever it is, the next request gets its turn.
             except Exception as error:
-                logger.error("version %d in shadow: %s", release.version, error, exc_info=error)
+                logger.error("version %d in shadow: %s", release.version, trace(error))
                 outcome = "failed"
             self._desk.metrics.shadowed(release.version, outcome)
 

@@ -28,8 +28,11 @@ Mask = npt.NDArray[np.bool_]
 #: An array of text, as Arrow holds it; the library declares no types.
 Texts: TypeAlias = Any
 
-#: In numbers with commas between them, one that a CSV may hold and JSON may not: 007, .5, 5. or +5.
-_FOREIGN = r"(?:^|,)(?:\+|-?0[0-9]|-?\.)|\.(?:[^0-9]|$)"
+#: In numbers with commas between them, one that a CSV may hold and JSON may not: 007, .5, 5. or +5. Also one whose
+#: exponent, like one whose length, may put it beyond doubles: what the graph took for 0, a database does not read.
+_FOREIGN = r"(?:^|,)(?:\+|-?0[0-9]|-?\.)|\.(?:[^0-9]|$)|[eE][+-]?[0-9]{3}"
+#: Characters of a number that is logged as it was written; with an exponent of two digits doubles hold all of those.
+_LONGEST = 200
 
 
 class Checked(NamedTuple):
@@ -264,7 +267,8 @@ def _arrays(columns: Sequence[_Column], rows: int) -> Texts:
     parts = [column.logged for column in columns if column.logged is not None and column.doubles is None]
     if numbers:
         joined = _joined([column.logged for column in numbers])
-        if pc.any(pc.match_substring_regex(joined, _FOREIGN)).as_py():
+        longest = max(pc.max(pc.binary_length(column.logged)).as_py() or 0 for column in numbers)
+        if longest > _LONGEST or pc.any(pc.match_substring_regex(joined, _FOREIGN)).as_py():
             joined = _joined([column.doubles.cast(pa.string()) for column in numbers if column.doubles is not None])
         parts = [joined, *parts]
     if not parts:

@@ -7,17 +7,18 @@ import contextlib
 import logging
 import os
 import time
-from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections import Counter, deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 from tabular.answers.desk import Desk, serving
-from tabular.exchange import Exchange, Hangup, Header
+from tabular.exchange import Exchange, Header
 from tabular.files.blocks import SIZE
 from tabular.files.columns import split
+from tabular.files.flow import Flow
 from tabular.files.room import Room
-from tabular.files.spool import Spool
+from tabular.files.spool import Disk, Spool
 from tabular.problem import ProblemError
 from tabular.releases.standing import Release
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("bentoml.tabular")
 
-#: Uploads at once in one process; single requests beside more of them would wait too long.
+#: Uploads at once in one process; single requests beside more of them would wait too long. One caller has one less.
 MOST = 2
 #: Blocks that are computed at the same time in one process, of all its uploads.
 THREADS = min(2, os.cpu_count() or 1)
@@ -34,6 +35,8 @@ THREADS = min(2, os.cpu_count() or 1)
 STALLED = 0.5
 #: Seconds in which a caller neither reads nor sends, after which it is given up.
 PATIENCE = 60.0
+#: Bytes of an answer that are sent at a time: so many must be read in those seconds.
+SENT = 1 << 16
 
 Given = TypeVarTuple("Given")
 Made = TypeVar("Made")
@@ -51,17 +54,31 @@ class Upload:
         desk: Knows what serves, and takes notes.
         marks: Headers for an answer by a version.
         room: The log's, for uploads.
+        who: Tells callers apart; one alone cannot take every place.
+        disk: Where uploads wait whose callers read nothing yet.
+        flow: Watches over one upload's pace.
         most: Uploads at once.
     """
 
     def __init__(
-        self, desk: Desk, marks: Callable[[int | None], tuple[Header, ...]], room: Room, most: int = MOST
+        self,
+        desk: Desk,
+        marks: Callable[[int | None], tuple[Header, ...]],
+        room: Room,
+        who: Callable[[Exchange], str],
+        disk: Disk | None = None,
+        flow: Callable[[], Flow] = Flow,
+        most: int = MOST,
     ) -> None:
         self._desk = desk
         self._marks = marks
         self._room = room
+        self._who = who
+        self._disk = disk or Disk()
+        self._flow = flow
         self._most = most
-        self._under_way = 0
+        #: Caller -> how many uploads of his.
+        self._under_way: Counter[str] = Counter()
         # Threads of their own: what uploads keep busy, single requests do not wait for.
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="upload")
 
@@ -69,18 +86,33 @@ class Upload:
         """Answer the rows in a request's body."""
         release = serving(self._desk.standing())
         expect_csv(exchange)
-        if self._under_way >= self._most:
-            detail = f"{self._most} uploads are under way; try again in a moment, or send the files one after the other"
-            raise ProblemError(503, "busy", detail, headers={"retry-after": "5"})
-        self._under_way += 1
-        spool = Spool(exchange.chunks(), exchange.gone)
-        try:
-            await self._answer(exchange, release, spool)
-        finally:
-            self._under_way -= 1
-            await spool.close()
+        with contextlib.ExitStack() as place:
+            place.enter_context(self._place(self._who(exchange)))
+            flow = self._flow()
+            spool = Spool(exchange.chunks(), exchange.gone, self._disk, flow)
+            try:
+                await self._answer(exchange, release, spool, flow)
+                # Before the end is heard of: who hears it may send the next file at once.
+                place.close()
+                await _send(exchange.end(), spool, flow)
+            finally:
+                await spool.close()
 
-    async def _answer(self, exchange: Exchange, release: Release, spool: Spool) -> None:
+    @contextlib.contextmanager
+    def _place(self, caller: str) -> Iterator[None]:
+        own, total = self._under_way[caller], self._under_way.total()
+        if total >= self._most or own >= max(1, self._most - 1):
+            whose = f"{total} uploads" if total >= self._most else f"{own} of your uploads"
+            detail = f"{whose} under way; try again in a moment, or send the files one after the other"
+            raise ProblemError(503, "busy", detail, headers={"retry-after": "5"})
+        self._under_way[caller] += 1
+        try:
+            yield
+        finally:
+            # Whoever has none left is forgotten.
+            self._under_way -= Counter({caller: 1})
+
+    async def _answer(self, exchange: Exchange, release: Release, spool: Spool, flow: Flow) -> None:
         contents = self._contents(exchange, release, spool)
         # One block is computed while the one before it is sent.
         ahead = asyncio.create_task(_next(contents))
@@ -89,8 +121,10 @@ class Upload:
                 ahead = asyncio.create_task(_next(contents))
                 if not exchange.answered:
                     await exchange.begin(200, MEDIA, self._marks(release.version))
-                await _send(exchange, spool, content)
-            await exchange.end()
+                for first in range(0, len(content), SENT):
+                    piece = content[first : first + SENT]
+                    await _send(exchange.write(piece), spool, flow)
+                    flow.moved(len(piece))
         finally:
             ahead.cancel()
             await asyncio.gather(ahead, return_exceptions=True)
@@ -121,21 +155,26 @@ class Upload:
             while not last:
                 piece = piece or await spool.take(SIZE)
                 last = not piece
-                for block in await self._aside(scorer.cut, piece):
+                for block in await self._blamed(exchange, release, self._aside(scorer.cut, piece)):
                     under_way.append(asyncio.ensure_future(self._aside(scorer.answer, block)))
                     if len(under_way) > THREADS:
-                        yield await under_way.popleft()
+                        yield await self._blamed(exchange, release, under_way.popleft())
                 # Whoever sends a little at a time waits for the answer to that.
                 while under_way and len(piece) < SIZE:
-                    yield await under_way.popleft()
+                    yield await self._blamed(exchange, release, under_way.popleft())
                 piece = b""
-        except Exception as error:
-            if not isinstance(error, ProblemError | Hangup):
-                self._desk.fail(release, "champion", exchange.request_id, error)
-            raise
         finally:
             for each in under_way:
                 each.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
+
+    async def _blamed(self, exchange: Exchange, release: Release, work: Awaitable[Made]) -> Made:
+        """Wait for what a release makes of some rows, and note it down where it fails."""
+        try:
+            return await work
+        except Exception as error:
+            self._desk.fail(release, "champion", exchange.request_id, error)
+            raise
 
     async def _aside(self, work: Callable[[*Given], Made], *given: *Given) -> Made:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *given)
@@ -173,18 +212,23 @@ async def _next(contents: AsyncGenerator[bytes, None]) -> bytes:
     return await anext(contents, b"")
 
 
-async def _send(exchange: Exchange, spool: Spool, content: bytes) -> None:
-    """Send a piece of an answer; while the caller does not read it, take what else it sends.
+async def _send(piece: Coroutine[Any, Any, None], spool: Spool, flow: Flow) -> None:
+    """Send a piece of an answer, or its end; while the caller does not read it, take what else it sends.
 
     Raises:
-        ProblemError: It neither reads nor sends any more.
+        ProblemError: It neither reads nor sends any more, or too slowly.
+        Exception: What kept the rest of the upload from arriving.
     """
-    sending, begun = asyncio.ensure_future(exchange.write(content)), time.monotonic()
+    sending, begun = asyncio.ensure_future(piece), time.monotonic()
     try:
-        while not (await asyncio.wait({sending}, timeout=STALLED))[0]:
-            spool.spill(True)
-            if min(time.monotonic() - begun, spool.idle) > PATIENCE:
-                raise ProblemError(408, "body-too-slow", f"the answer has not been read for {PATIENCE:g} s")
+        with flow.waiting():
+            while not (await asyncio.wait({sending}, timeout=STALLED))[0]:
+                if spool.failed:
+                    raise spool.failed
+                spool.spill(True)
+                flow.check()
+                if min(time.monotonic() - begun, spool.idle) > PATIENCE:
+                    raise ProblemError(408, "body-too-slow", f"the answer has not been read for {PATIENCE:g} s")
     finally:
         spool.spill(False)
         sending.cancel()

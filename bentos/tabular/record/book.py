@@ -28,13 +28,20 @@ RETRY_AFTER = "5"
 
 #: What is compared with the newest label must stay the newest until it is written.
 LOCK = "SELECT pg_advisory_xact_lock(hashtext('serving.labels ' || %(use_case)s))"
+#: A caller may give one request id to all that it ever asks: two answers are enough to know that it says too little.
 FIND = """
 SELECT answer_id::text, request_id, predicted_at, size
 FROM serving.answers
-WHERE
-    use_case = %(use_case)s
-    AND role <> 'shadow'
-    AND (answer_id = ANY(%(answer_ids)s::uuid[]) OR request_id = ANY(%(request_ids)s::text[]))
+WHERE use_case = %(use_case)s AND role <> 'shadow' AND answer_id = ANY(%(answer_ids)s::uuid[])
+UNION
+SELECT answer.answer_id::text, answer.request_id, answer.predicted_at, answer.size
+FROM unnest(%(request_ids)s::text[]) AS wanted (request_id)
+CROSS JOIN LATERAL (
+    SELECT answer_id, request_id, predicted_at, size
+    FROM serving.answers
+    WHERE use_case = %(use_case)s AND role <> 'shadow' AND request_id = wanted.request_id
+    LIMIT 2
+) AS answer
 """
 KEEP = """
 WITH given AS (
@@ -141,18 +148,35 @@ class Book:
         Raises:
             ProblemError: The warehouse does not take them, or two are of the same prediction.
         """
+        try:
+            return self._keep(given, key_name, asked)
+        # What these labels alone met is theirs: the warehouse is there, and takes those of others.
+        except psycopg2.errors.QueryCanceled as error:
+            detail = "the warehouse took too long with these labels; nothing was stored, send fewer of them at once"
+            raise ProblemError(503, "busy", detail, headers={"retry-after": RETRY_AFTER}) from error
+        except psycopg2.DataError as error:
+            told = str(error).partition("\n")[0]
+            logger.warning("labels are refused, the warehouse cannot hold them: %s", told)
+            detail = f"the warehouse cannot hold these labels, or what they are of: {told}; nothing was stored"
+            raise ProblemError(422, "contract", detail) from error
+
+    def _keep(self, given: Sequence[Label], key_name: str | None, asked: float) -> Kept:
         if asked < self._failed_at:
             # It waited behind a try that failed; another one for each that waits would take minutes.
             raise away("the warehouse does not take labels now; send them again")
         if self._link is not None:
             try:
                 return self._write(self._link, given, key_name)
+            except (psycopg2.errors.QueryCanceled, psycopg2.DataError):
+                raise
             # It may have been cut while it lay idle; what was written nevertheless changes nothing the second time.
             except psycopg2.Error:
                 self.close()
         try:
             self._link = self._connect()
             return self._write(self._link, given, key_name)
+        except (psycopg2.errors.QueryCanceled, psycopg2.DataError):
+            raise
         except psycopg2.Error as error:
             self.close()
             self._failed_at = time.monotonic()
@@ -237,7 +261,7 @@ def _by_request(label: Label, logged: Sequence[Answer]) -> Found | Fault:
         allowed = "the request_id of an answer; it is known once it is logged, about a second later"
         return Fault(path, "is not in the log", label.request_id, allowed)
     if len(logged) > 1:
-        return Fault(path, f"stands for {len(logged)} answers", label.request_id, "a prediction_id")
+        return Fault(path, "stands for several answers", label.request_id, "a prediction_id")
     [answer] = logged
     path, allowed = f"{label.path}.index", f"a whole number from 0 to {answer.size - 1}"
     if label.index is None and answer.size > 1:

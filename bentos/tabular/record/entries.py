@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, NamedTuple
 
 import msgspec
 
+from tabular import ids
 from tabular.releases.outputs import Answers
 from tabular.releases.schema import Row
 
@@ -24,7 +25,8 @@ COPY serving.answers (
 ) FROM STDIN WITH (FORMAT csv)
 """
 FAILURES = """
-COPY serving.failures (request_id, use_case, model_version, role, reason, failed_at) FROM STDIN WITH (FORMAT csv)
+COPY serving.failures (failure_id, request_id, use_case, model_version, role, reason, failed_at)
+FROM STDIN WITH (FORMAT csv)
 """
 
 _encode = msgspec.json.Encoder().encode
@@ -95,6 +97,7 @@ class Failure:
 
     Attributes:
         reason: A code and words.
+        failure_id: Tells it from every other one, of the same request too.
     """
 
     request_id: str
@@ -102,6 +105,7 @@ class Failure:
     role: Role
     reason: str
     failed_at: datetime
+    failure_id: str = field(default_factory=ids.fresh)
 
     @property
     def size(self) -> int:
@@ -134,7 +138,7 @@ def failures(records: Iterable[Record], use_case: str) -> io.StringIO:
     writer = csv.writer(text)
     for given in records:
         if isinstance(given, Failure):
-            identity = (given.request_id, use_case, given.version, given.role)
+            identity = (given.failure_id, given.request_id, use_case, given.version, given.role)
             writer.writerow((*identity, given.reason, given.failed_at.isoformat()))
     text.seek(0)
     return text

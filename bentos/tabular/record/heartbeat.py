@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Seconds between two heartbeats.
 EVERY = 2.0
+#: Longer reasons are cut.
+LONGEST_REASON = 2000
 
 BEAT = """
 INSERT INTO serving.replicas (
@@ -59,27 +61,27 @@ class Heartbeat:
         return self._standing() is not shown or time.monotonic() - at >= EVERY
 
     def beat(self, link: Connection) -> None:
-        """Show what serves now.
+        """Show what serves now; where that fails, too, the next one is due later.
 
         Raises:
             psycopg2.Error: The warehouse does not take it.
         """
         standing = self._standing()
+        self._last = (time.monotonic(), standing)
         release, challenger = standing.release, standing.challenger
         values = self._identity | {
             "version": release.version if release else None,
             "bundle_sha256": release.bundle.sha256 if release else None,
             "source": standing.source,
-            "reason": standing.reason,
+            "reason": _printable(standing.reason),
             "runtime_sha256": self._runtime,
             "started_at": self._started_at,
             "challenger_version": challenger.release.version if challenger else None,
             "challenger_share": challenger.share if challenger else None,
-            "challenger_reason": standing.challenger_reason,
+            "challenger_reason": _printable(standing.challenger_reason),
         }
         with link, link.cursor() as cursor:
             cursor.execute(BEAT, values)
-        self._last = (time.monotonic(), standing)
 
     def bury_dead_neighbours(self, link: Connection) -> None:
         """Take back the heartbeats of processes that were killed on this host."""
@@ -96,3 +98,10 @@ class Heartbeat:
     def forget(self) -> None:
         """Let the next beat be due at once: the warehouse was away, and may have lost the last one."""
         self._last = (0.0, None)
+
+
+def _printable(reason: str | None) -> str | None:
+    """A reason as any database can hold it: it quotes what registries and bundles say, and they may say anything."""
+    if reason is None:
+        return None
+    return "".join(each if each.isprintable() else " " for each in reason[:LONGEST_REASON])

@@ -65,6 +65,8 @@ class Log:
         self._stop, self._full = threading.Event(), threading.Event()
         self._deadline = float("inf")
         self._days: set[date] = set()
+        #: Whether the last heartbeat was written.
+        self._is_shown = True
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
 
     def start(self) -> None:
@@ -209,10 +211,21 @@ class Log:
         self._in_doubt = False
 
     def _beat(self) -> None:
-        if self._heartbeat.is_due():
-            with self._wire.talk() as link:
+        """Show that this process lives; where nothing but that fails, answers are written nevertheless."""
+        if not self._heartbeat.is_due():
+            return
+        with self._wire.talk() as link:
+            try:
                 self._heartbeat.beat(link)
-            self._on_write(0)
+            except Exception as error:
+                if link.closed:
+                    raise
+                if self._is_shown:
+                    logger.error("the heartbeat cannot be written: %s", _first_line(error))
+                self._is_shown = False
+                return
+        self._is_shown = True
+        self._on_write(0)
 
     def _connect(self) -> None:
         if not self._wire.is_open:

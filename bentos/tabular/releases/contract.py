@@ -11,6 +11,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from tabular.errors import BundleError
+from tabular.ids import MOST_PLACES
 
 Value = float | int | bool | str | None
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -79,7 +80,7 @@ class PredictionSet(Frozen):
 class Limits(Frozen):
     """What one request may hold."""
 
-    max_instances: int
+    max_instances: int = Field(ge=1, le=MOST_PLACES)
     missing: Literal["reject", "impute"]
     unknown_fields: Literal["reject", "ignore"]
     unseen_category: Literal["most_frequent", "ignore", "reject"]

@@ -16,6 +16,9 @@ from tabular.releases.standing import Challenger, Release, Standing
 
 logger = logging.getLogger("bentoml.tabular")
 
+#: Longer causes of a reason are cut in the log.
+LONGEST_CAUSE = 500
+
 
 class Follower:
     """Keeps a standing up to date, in a thread of its own.
@@ -71,6 +74,7 @@ class Follower:
     def look(self) -> None:
         """Ask the sources once, and swap if another version should serve."""
         reasons: list[str] = []
+        causes: list[str] = []
         away = False
         for source in self._sources if self.standing.release is None else self._sources[:1]:
             try:
@@ -78,8 +82,10 @@ class Follower:
                     break
             except ServingError as error:
                 reasons.append(f"{error} [{source.name}]")
+                if error.__cause__:
+                    causes.append(" ".join(f"{source.name}: {error.__cause__}".split())[:LONGEST_CAUSE])
                 away = away or (source is self._sources[0] and isinstance(error, UnreachableError))
-        self._explain("; ".join(reasons) or "ok")
+        self._explain("; ".join(reasons) or "ok", causes=causes)
         if self.standing.release and not away:
             self._challenge(self.standing.release)
 
@@ -120,7 +126,7 @@ class Follower:
             return
         # A fault nobody thought of must neither end the following nor be laid to the champion.
         except Exception as error:
-            self._oppose(self.standing.challenger, f"error: {type(error).__name__}: {error}", error)
+            self._oppose(self.standing.challenger, f"error: {type(error).__name__}", error)
 
     def _try(self, pointer: Pointer) -> None:
         """Use a challenger, or say why not."""
@@ -145,11 +151,12 @@ class Follower:
         level = logging.INFO if reason in (None, "ok") else logging.WARNING
         logger.log(level, "the challenger: %s (%s)", used, reason, exc_info=error)
 
-    def _explain(self, reason: str, error: Exception | None = None) -> None:
+    def _explain(self, reason: str, error: Exception | None = None, causes: Sequence[str] = ()) -> None:
+        """Say why what serves is not the champion; its causes to the log alone, for they may name inner addresses."""
         if reason != self.standing.reason:
             self.standing = replace(self.standing, reason=reason)
             level = logging.INFO if reason == "ok" else logging.WARNING
-            logger.log(level, "the champion: %s", reason, exc_info=error)
+            logger.log(level, "the champion: %s", " | ".join([reason, *causes]), exc_info=error)
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -157,7 +164,7 @@ class Follower:
                 self.look()
             # A fault nobody thought of must not end the following; the reason tells of it.
             except Exception as error:
-                self._explain(f"error: {type(error).__name__}: {error}", error)
+                self._explain(f"error: {type(error).__name__}", error)
             # The jitter keeps replicas that were started together from asking together.
             self._stop.wait(self._poll_seconds * random.uniform(0.8, 1.2))  # noqa: S311
 

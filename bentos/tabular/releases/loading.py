@@ -65,7 +65,7 @@ class Loader:
 
         Raises:
             UnreachableError: The source does not answer.
-            BundleError: The bundle could answer wrongly.
+            BundleError: The bundle could answer wrongly, or finds no place here.
             RuntimeMismatchError: It was tested with other serving code.
         """
         version, past = pointer.version, self._refused
@@ -78,8 +78,8 @@ class Loader:
                 loaded = bundles.load(folder, self._use_case, self._runtime)
             if pointer.bundle_sha256 not in (None, loaded.sha256):
                 raise BundleError(f"the {self._source.name} names another bundle: its digest differs")
-        except (BundleError, RuntimeMismatchError) as error:
-            named = type(error)(f"version {version}: {error.args[0]}")
+        except (BundleError, RuntimeMismatchError, OSError) as error:
+            named = _named(version, error)
             self._refused = _Refusal(version, time.monotonic(), named)
             self._on_outcome(named.code)
             if isinstance(error, RuntimeMismatchError):
@@ -94,3 +94,12 @@ class Loader:
     def forget(self) -> None:
         """Let whatever was refused be tried at once."""
         self._refused = None
+
+
+def _named(version: int, error: BundleError | RuntimeMismatchError | OSError) -> BundleError | RuntimeMismatchError:
+    """An error that says of which version it is."""
+    if isinstance(error, OSError):
+        # Without the file's name: it is another one each time.
+        why = error.strerror or type(error).__name__
+        return BundleError(f"version {version}: cannot be stored here: {why}; make room, or mend the rights")
+    return type(error)(f"version {version}: {error.args[0]}")

@@ -15,6 +15,7 @@ from tabular.releases.contract import Contract, Value
 from tabular.releases.decoder import Decoder
 from tabular.releases.fields import fields
 from tabular.releases.reading import Repeated, parse
+from tabular.releases.sizes import sizes
 
 #: Longer texts are cut where they are quoted.
 QUOTED = 80
@@ -30,10 +31,14 @@ class Schema:
 
     Args:
         contract: Names, types, ranges, categories and policies.
+
+    Attributes:
+        sizes: Of bodies that keep it.
     """
 
     def __init__(self, contract: Contract) -> None:
         self.fields = fields(contract)
+        self.sizes = sizes(contract)
         self._decoder = Decoder(contract)
         self._limits = contract.limits
         self.names = [field.name for field in self.fields]

@@ -207,7 +207,7 @@ class ObjectStore:
             return None
         # Each kind of store has errors of its own; whichever it is, the next source is asked.
         except Exception as error:
-            raise UnreachableError(f"the object store does not answer ({type(error).__name__}: {error})") from error
+            raise UnreachableError(f"the object store does not answer ({type(error).__name__})") from error
         return content
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tabular.exchange import Exchange
 from tabular.problem import ProblemError
@@ -16,6 +16,8 @@ logger = logging.getLogger("bentoml.tabular")
 
 #: Requests per second of one key in one process, where the settings name no other number.
 USUAL_RATE = 1000.0
+#: Requests per second, and at once, that one address may send without a key that opens.
+STRANGER_RATE, STRANGER_BURST = 20.0, 100
 #: Callers without an address share one bucket.
 NOWHERE = "nowhere"
 
@@ -27,10 +29,12 @@ class Admission:
     Attributes:
         keyring: What opens it; None where it is open to everybody.
         pace: How fast one key, or where there is none one address, may ask; None for any.
+        strangers: How fast one address may ask without a key that opens; whoever has one is not held up by that.
     """
 
     keyring: Keyring | None = None
     pace: Pace | None = None
+    strangers: Pace = field(default_factory=lambda: Pace(STRANGER_RATE, STRANGER_BURST))
 
     @classmethod
     def of(cls, settings: Settings) -> Admission:
@@ -53,11 +57,17 @@ class Admission:
             given = presented(exchange.header("x-api-key"), exchange.header("authorization"))
             exchange.caller = self.keyring.admit(given)
             if exchange.caller is None:
-                raise _unknown()
+                wait = self.strangers.wait(_place(exchange))
+                raise _too_fast(self.strangers, wait) if wait else _unknown()
         if self.pace is not None:
-            wait = self.pace.wait(exchange.caller or _place(exchange))
+            wait = self.pace.wait(caller(exchange))
             if wait:
                 raise _too_fast(self.pace, wait)
+
+
+def caller(exchange: Exchange) -> str:
+    """Who asks: the key's name, or where there is none the address."""
+    return exchange.caller or _place(exchange)
 
 
 def _place(exchange: Exchange) -> str:

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from tabular.exchange import Bounds, Exchange, Hangup, Header, Message, Receive, Send
-from tabular.problem import MEDIA_TYPE, ProblemError
+from tabular.exchange import Bounds, Cut, Exchange, Hangup, Header, Message, Receive, Send
+from tabular.problem import MEDIA_TYPE, ProblemError, trace
 
 logger = logging.getLogger("bentoml.tabular")
 
@@ -59,17 +59,22 @@ class Application:
                 # Nobody reads it, but BentoML waits for an answer to begin, and the end of the server for BentoML.
                 await exchange.respond(b"", 400)
         except Exception as error:
+            logger.error("request %s failed: %s", exchange.request_id, trace(error))
             if exchange.answered:
-                # Too late for a status: the server cuts the connection, so that nobody takes a part for the whole.
-                raise
-            logger.error("request %s failed", exchange.request_id, exc_info=error)
+                # Too late for a status: the connection is cut, so that nobody takes a part for the whole.
+                raise Cut from None
             detail = f"look for {exchange.request_id} in the log of the service"
             await self.tell(exchange, ProblemError(500, "internal", detail))
 
     async def tell(self, exchange: Exchange, problem: ProblemError) -> None:
-        """Tell what is wrong with a request."""
+        """Tell what is wrong with a request.
+
+        Raises:
+            Cut: An answer has begun already.
+        """
         if exchange.answered:
-            raise problem
+            logger.warning("request %s was cut off: %s", exchange.request_id, problem.detail)
+            raise Cut from None
         self.refused(problem.kind)
         headers = tuple((name.encode(), value.encode()) for name, value in problem.headers.items())
         content = problem.body(exchange.request_id)

@@ -9,6 +9,7 @@ parser of ours on to it, so ours takes the place of the one that uvicorn chooses
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any, ClassVar
 
 import httptools
@@ -16,6 +17,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http import auto
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from tabular.exchange import Cut
 from tabular.web.door import Lane
 
 #: Of a request's first line and headers; also of a body that nobody reads any more.
@@ -65,12 +67,14 @@ class Connection(HttpToolsProtocol):
         """Take what has come."""
         self._unset_keepalive_if_required()
         try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as offered:
-            # No other protocol is spoken here, which a server says by answering as if none had been offered.
-            self.data_received(self._plain() + data[offered.args[0] :])
-            return
-        except httptools.HttpParserError:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as offered:
+                # No other protocol is spoken here, which a server says by answering as if none had been offered.
+                data = self._plain() + data[offered.args[0] :]
+                self.parser.feed_data(data)
+        # Nobody who means well offers again before the first offer is answered.
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._asked = True
             self._cut(431 if self._head > MOST_BYTES else 400)
             return
@@ -116,7 +120,17 @@ class Connection(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._answered = cycle
-        super()._start_asgi_task(cycle, app)
+        super()._start_asgi_task(cycle, partial(self._run, cycle, app))
+
+    async def _run(self, cycle: RequestResponseCycle, app: Any, *given: Any) -> None:
+        try:
+            await app(*given)
+        except Cut:
+            # Which tells uvicorn that nothing more is to be said, neither to the caller nor in the log.
+            cycle.disconnected = True
+            self.transport.close()
+            # A caller who does not read what was written before would keep the connection open.
+            self.loop.call_later(self.seconds, self.transport.abort)
 
     def on_response_complete(self) -> None:
         """Wait for the rest of a body that was not needed for the answer."""

@@ -17,6 +17,7 @@ from tabular.problem import ProblemError
 from tabular.record import labels
 from tabular.record.book import RETRY_AFTER, Book, Kept, away
 from tabular.record.labels import Label
+from tabular.web.aside import INLINE, Aside
 from tabular.web.predict import expect_json
 
 #: Requests that may wait for the warehouse; further ones are sent away.
@@ -29,12 +30,14 @@ class Feedback:
     Args:
         desk: Says what serves.
         marks: Headers for an answer.
+        aside: Where large bodies are worked on.
         book: Where the labels are kept; None where there is no warehouse.
     """
 
-    def __init__(self, desk: Desk, marks: Callable[[], tuple[Header, ...]], book: Book | None) -> None:
+    def __init__(self, desk: Desk, marks: Callable[[], tuple[Header, ...]], aside: Aside, book: Book | None) -> None:
         self._desk = desk
         self._marks = marks
+        self._aside = aside
         self._book = book
         # One thread, as the book has one connection; and none of those that answer predictions.
         self._pool = ThreadPoolExecutor(1, "feedback")
@@ -42,9 +45,10 @@ class Feedback:
 
     async def __call__(self, exchange: Exchange) -> None:
         """Keep the labels in a request's body, and tell what became of them."""
-        contract = serving(self._desk.standing()).bundle.contract
+        bundle = serving(self._desk.standing()).bundle
         expect_json(exchange)
-        given = labels.read(await exchange.body(), contract)
+        work = (await exchange.body(bundle.schema.sizes.labels), bundle.contract)
+        given = labels.read(*work) if len(work[0]) <= INLINE else await self._aside.run(labels.read, *work)
         kept = await self._keep(given, exchange.caller)
         self._desk.metrics.labelled(kept.stored)
         document = {**asdict(kept), "use_case": self._desk.use_case, "request_id": exchange.request_id}

@@ -9,6 +9,7 @@ from tabular.files.cells import quoted
 from tabular.problem import MEDIA_TYPE
 from tabular.releases.contract import Contract, Value
 from tabular.watching import exposition
+from tabular.web.probes import PROBES
 from tabular.web.shapes import SANE, reference, shapes
 
 Part = dict[str, Any]
@@ -39,7 +40,7 @@ def document(contract: Contract, version: int, keyed: bool = False) -> Part:
             "/docs": {"get": _page("docs", "This description, to look at and to try out")},
             "/openapi.json": {"get": _itself(keyed)},
             "/metrics": {"get": _metrics(keyed)},
-            **{f"/{name}": {"get": _probe(name, summary)} for name, summary in _PROBES.items()},
+            **{address: {"get": _probe(address[1:], summary)} for address, summary in PROBES.items()},
         },
         "components": {"schemas": shapes(contract), "securitySchemes": _SCHEMES},
     }
@@ -76,7 +77,7 @@ def _predict_file(contract: Contract, method: str, keyed: bool) -> Part:
     text = {"type": "string", "description": "CSV in UTF-8, its header names the inputs; of any size"}
     refusals = {status: words for status, words in _POSTED.items() if status != "413"} | {
         "400": "The body is not CSV",
-        "408": "The body stopped coming, or its answer was not read",
+        "408": "The body stopped coming, or its answer was not read; or either went on too slowly",
         "415": "The body is not declared to be CSV in UTF-8",
         "422": "The header is not the contract's; a row that is not gets an error in the answer instead",
         "503": "No release is loaded yet, or too many uploads are under way",
@@ -95,7 +96,8 @@ def _feedback(contract: Contract, keyed: bool) -> Part:
     shape = shapes(contract)["Labels"]
     refusals = _POSTED | {
         "413": "The body is too large, or holds too many labels",
-        "503": "No release is loaded yet, or the warehouse takes no labels; nothing was stored",
+        "503": "No release is loaded yet, too many large requests are under way, or the warehouse takes no labels; "
+        "nothing was stored",
     }
     return {
         "operationId": "feedback",
@@ -219,12 +221,7 @@ _POSTED = {
     "413": "The body is too large, or holds too many instances",
     "415": "The body is not declared to be JSON in UTF-8",
     "422": "The request breaks the contract, or has no prediction",
-    "503": "No release is loaded yet",
-}
-_PROBES = {
-    "livez": "Whether the process lives",
-    "readyz": "Whether a release is loaded",
-    "healthz": "The same as livez",
+    "503": "No release is loaded yet, or too many large requests are under way",
 }
 #: Either will do.
 _SCHEMES = {

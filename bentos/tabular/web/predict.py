@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,9 +13,7 @@ from tabular.answers.shadow import Shadow
 from tabular.exchange import Exchange, Hangup, Header
 from tabular.problem import ProblemError
 from tabular.releases.standing import Challenger
-
-#: Bodies up to this many bytes are answered on the event loop; a thread would cost more than it spares.
-INLINE = 65_536
+from tabular.web.aside import INLINE, Aside
 
 
 @dataclass(frozen=True)
@@ -25,12 +22,14 @@ class Predict:
 
     Attributes:
         marks: Headers for an answer by a version.
+        aside: Where large bodies are worked on.
         shadow: Where challengers without a share are given requests; without it they get none.
     """
 
     desk: Desk
     form: Form
     marks: Callable[[int | None], tuple[Header, ...]]
+    aside: Aside
     shadow: Shadow | None = None
 
     async def __call__(self, exchange: Exchange) -> None:
@@ -42,17 +41,15 @@ class Predict:
             champion, challenger = serving(standing), standing.challenger
             version = champion.version
             expect_json(exchange)
-            body = await exchange.body()
+            body = await exchange.body(self.form.most(champion.bundle.schema))
             key = (exchange.sane("x-sluice-key") or exchange.request_id) if challenger else ""
             begun = time.perf_counter()
             call = Call(body, self.form, exchange.request_id, key, exchange.started, begun)
             work = (self.desk, champion, challenger, call)
-            content, version = (
-                sides.answer(*work) if len(body) <= INLINE else await asyncio.to_thread(sides.answer, *work)
-            )
+            content, version = sides.answer(*work) if len(body) <= INLINE else await self.aside.run(sides.answer, *work)
             outcome = "ok"
         except ProblemError as problem:
-            outcome = "not_ready" if problem.status == 503 else "refused"
+            outcome = "not_ready" if problem.kind == "not-ready" else "refused"
             if problem.kind == "no-prediction":
                 # Only what keeps the contract is something to try a challenger on.
                 self._aside(challenger, call)

@@ -16,16 +16,15 @@ from tabular.files.upload import Upload
 from tabular.record.book import Book
 from tabular.watching import exposition
 from tabular.web import openapi, pages
-from tabular.web.admission import Admission
+from tabular.web.admission import Admission, caller
 from tabular.web.application import Application
+from tabular.web.aside import Aside
 from tabular.web.card import card
 from tabular.web.feedback import Feedback
 from tabular.web.guards import Guards
 from tabular.web.pages import Page
 from tabular.web.predict import Predict
-
-#: What BentoML answers itself, with an empty body: whether the process lives, and whether a release is loaded.
-PROBES = frozenset({"/livez", "/readyz", "/healthz"})
+from tabular.web.probes import PROBES
 
 
 @dataclass(frozen=True)
@@ -52,22 +51,23 @@ class Routes:
     def application(self) -> Application:
         """The ASGI application."""
         shell = pages.read(self.guards.page)
-        upload = Upload(self.desk, self.marks, self.room)
+        upload = Upload(self.desk, self.marks, self.room, caller)
+        aside = Aside()
         return Application(
             {
                 **{address: {"GET": page} for address, page in shell.items()},
                 "/": {"GET": partial(self.front, shell["/"])},
                 "/openapi.json": {"GET": self.openapi},
                 "/metrics": {"GET": self.metrics},
-                "/api/v1/predict": {"POST": Predict(self.desk, BATCH, self.marks, self.shadow)},
-                "/predict": {"POST": Predict(self.desk, FLAT, self.marks, self.shadow)},
+                "/api/v1/predict": {"POST": Predict(self.desk, BATCH, self.marks, aside, self.shadow)},
+                "/predict": {"POST": Predict(self.desk, FLAT, self.marks, aside, self.shadow)},
                 "/predict/file": {"POST": upload, "PUT": upload},
-                "/api/v1/feedback": {"POST": Feedback(self.desk, self.marks, self.book)},
+                "/api/v1/feedback": {"POST": Feedback(self.desk, self.marks, aside, self.book)},
             },
             self.bounds,
             admit=self.admission.admit,
             open=frozenset(shell),
-            beside=PROBES,
+            beside=frozenset(PROBES),
             marks=self.marks,
             guards=self.guards.data,
             refused=self.desk.metrics.refused,

@@ -26,8 +26,10 @@ CREATE TABLE serving.answers (
         AND num_nonnulls(labels, probabilities) IN (0, 2)
         AND coalesce(cardinality(predictions), cardinality(labels)) = size
     ),
-    -- Text may not hold it, which would come out only when somebody reads.
-    CONSTRAINT answers_nul CHECK (strpos(features::text, '\u0000') = 0)
+    -- Text may not hold it, which would come out only when somebody reads; behind an escaped backslash it is no escape.
+    CONSTRAINT answers_nul CHECK (
+        strpos(features::text, '\u0000') = 0 OR features::text !~ '(^|[^\\])(\\\\)*\\u0000'
+    )
 ) PARTITION BY RANGE (predicted_at);
 -- As jsonb, and packed, a block of an upload took the database six times as long, and longer than predicting it did;
 -- none of these gets much smaller when Postgres packs it.
@@ -37,7 +39,7 @@ ALTER COLUMN predictions SET STORAGE EXTERNAL,
 ALTER COLUMN probabilities SET STORAGE EXTERNAL;
 CREATE INDEX answers_by_use_case ON serving.answers (use_case, predicted_at);
 CREATE INDEX answers_by_id ON serving.answers (answer_id);
-CREATE INDEX answers_by_request ON serving.answers (request_id);
+CREATE INDEX answers_by_request ON serving.answers (request_id, use_case);
 COMMENT ON TABLE serving.answers IS 'what was answered, one row for each request or for each block of an upload';
 COMMENT ON COLUMN serving.answers.answer_id IS
 'the first prediction''s id; of the others, the last 16 bits are their places';
@@ -49,7 +51,8 @@ COMMENT ON COLUMN serving.answers.upload IS
 'a block of an upload: its time is that of many rows, and no caller''s wait';
 COMMENT ON COLUMN serving.answers.role IS 'shadow: nobody was given this answer';
 
--- The day's partition is made by whoever writes first, at most once.
+-- The day's partition is made by whoever writes first, at most once; nobody who reads the log keeps it from being made,
+-- as he would where it is made as a partition.
 CREATE FUNCTION serving.ensure_partition(day date) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     child text := 'answers_' || to_char(day, 'YYYYMMDD');
@@ -57,10 +60,15 @@ BEGIN
     IF to_regclass('serving.' || child) IS NOT NULL THEN
         RETURN;
     END IF;
-    PERFORM pg_advisory_xact_lock(hashtext('serving.' || child));
-    -- Whoever had the lock has made it: asked again, the session would say from memory that it is not there.
+    -- One for all days: who makes two at once would wait for who waits for him.
+    PERFORM pg_advisory_xact_lock(hashtext('serving.answers'));
+    -- Whoever had the lock has made it, perhaps: asked by its name again, the session would answer from memory.
+    IF EXISTS (SELECT FROM pg_class WHERE relname = child AND relnamespace = 'serving'::regnamespace) THEN
+        RETURN;
+    END IF;
+    EXECUTE format('CREATE TABLE serving.%I (LIKE serving.answers INCLUDING ALL)', child);
     EXECUTE format(
-        'CREATE TABLE IF NOT EXISTS serving.%I PARTITION OF serving.answers FOR VALUES FROM (%L) TO (%L)',
+        'ALTER TABLE serving.answers ATTACH PARTITION serving.%I FOR VALUES FROM (%L) TO (%L)',
         child, day::timestamp AT TIME ZONE 'UTC', (day + 1)::timestamp AT TIME ZONE 'UTC'
     );
 END
@@ -144,3 +152,37 @@ FROM serving.answers AS answer
 CROSS JOIN LATERAL serving.instances(answer) AS instance;
 COMMENT ON VIEW serving.predictions IS
 'one row for each prediction; look one up by its answer_id: the same id, or that with the last 16 bits 0';
+
+-- Processes that were started before this write prediction by prediction until they are started anew.
+CREATE FUNCTION serving.take_prediction() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM serving.ensure_partition((new.predicted_at AT TIME ZONE 'UTC')::date);
+    INSERT INTO serving.answers (
+        answer_id, request_id, use_case, model_version, role, size, names, features, predictions, labels, probabilities,
+        latency_ms, predicted_at
+    )
+    SELECT
+        new.prediction_id,
+        new.request_id,
+        new.use_case,
+        new.model_version,
+        coalesce(new.role, 'champion'),
+        1,
+        coalesce(array_agg(feature.key ORDER BY feature.key), '{}'),
+        json_build_array(coalesce(jsonb_agg(feature.value ORDER BY feature.key), '[]'::jsonb)),
+        CASE WHEN new.prediction IS NOT NULL THEN ARRAY[new.prediction] END,
+        CASE WHEN new.label IS NOT NULL THEN ARRAY[new.label] END,
+        CASE WHEN new.probabilities IS NOT NULL THEN json_build_array(new.probabilities) END,
+        new.latency_ms,
+        new.predicted_at
+    FROM jsonb_each(new.features) AS feature;
+    RETURN new;
+END
+$$;
+CREATE TRIGGER predictions_are_taken
+INSTEAD OF INSERT ON serving.predictions
+FOR EACH ROW EXECUTE FUNCTION serving.take_prediction();
+
+-- What was written by a try whose end was not heard of is not written again; those before had no ids.
+ALTER TABLE serving.failures ADD COLUMN failure_id uuid;
+CREATE UNIQUE INDEX failures_once ON serving.failures (failure_id);

@@ -1,5 +1,6 @@
 -- The same requests as the champion answered them and as the challenger would have, a row for each. What happened to
 -- both tells them apart in nothing, so failures and slow answers are of those to which it happened in one alone.
+-- Read where it is written: the view would take apart what went into every prediction.
 WITH champion AS (
     SELECT
         request_id,
@@ -10,14 +11,22 @@ WITH champion AS (
                 %(edges)s::double precision[]
             )
         )::double precision / cardinality(%(edges)s::double precision[]) AS rank
-    FROM serving.predictions
-    WHERE
-        use_case = %(use_case)s
-        AND role = 'champion'
-        AND NOT upload
-        AND model_version = %(champion)s
-        AND predicted_at > %(since)s
-        AND predicted_at <= %(until)s
+    FROM (
+        SELECT
+            request_id,
+            latency_ms,
+            unnest(predictions) AS prediction,
+            unnest(labels) AS label,
+            json_array_elements(probabilities) AS probabilities
+        FROM serving.answers
+        WHERE
+            use_case = %(use_case)s
+            AND role = 'champion'
+            AND NOT upload
+            AND model_version = %(champion)s
+            AND predicted_at > %(since)s
+            AND predicted_at <= %(until)s
+    ) AS made
     GROUP BY request_id
 ),
 
@@ -31,12 +40,20 @@ shadow AS (
                 %(edges)s::double precision[]
             )
         )::double precision / cardinality(%(edges)s::double precision[]) AS rank
-    FROM serving.predictions
-    WHERE
-        use_case = %(use_case)s
-        AND role = 'shadow'
-        AND model_version = %(challenger)s
-        AND predicted_at > %(since)s - interval '1 minute'
+    FROM (
+        SELECT
+            request_id,
+            latency_ms,
+            unnest(predictions) AS prediction,
+            unnest(labels) AS label,
+            json_array_elements(probabilities) AS probabilities
+        FROM serving.answers
+        WHERE
+            use_case = %(use_case)s
+            AND role = 'shadow'
+            AND model_version = %(challenger)s
+            AND predicted_at > %(since)s - interval '1 minute'
+    ) AS made
     GROUP BY request_id
 ),
 

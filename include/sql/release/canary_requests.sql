@@ -1,4 +1,5 @@
 -- What champion and challenger did in a window, a row for each: a request counts once, however many rows it had.
+-- Read where it is written: the view would take apart what went into every prediction.
 WITH noted AS (
     SELECT
         request_id,
@@ -23,30 +24,37 @@ failed AS (
 
 answered AS (
     SELECT
-        made.role,
-        min(made.latency_ms) AS latency_ms,
+        role,
+        min(latency_ms) AS latency_ms,
         avg(
             width_bucket(
-                coalesce(
-                    made.prediction,
-                    (made.probabilities ->> coalesce(%(positive)s, made.label))::double precision
-                ),
+                coalesce(prediction, (probabilities ->> coalesce(%(positive)s, label))::double precision),
                 %(edges)s::double precision[]
             )
         )::double precision / cardinality(%(edges)s::double precision[]) AS rank
-    FROM serving.predictions AS made
-    WHERE
-        made.use_case = %(use_case)s
-        AND NOT made.upload
-        AND made.predicted_at > %(since)s
-        AND made.predicted_at <= %(until)s
-        AND (made.role, made.model_version) IN (('champion', %(champion)s), ('challenger', %(challenger)s))
-        -- What the champion answered for a challenger that failed was the challenger's to answer.
-        AND made.request_id NOT IN (
-            SELECT noted.request_id FROM noted
-            WHERE noted.role = 'challenger'
-        )
-    GROUP BY made.role, made.request_id, made.predicted_at
+    FROM (
+        SELECT
+            made.role,
+            made.request_id,
+            made.predicted_at,
+            made.latency_ms,
+            unnest(made.predictions) AS prediction,
+            unnest(made.labels) AS label,
+            json_array_elements(made.probabilities) AS probabilities
+        FROM serving.answers AS made
+        WHERE
+            made.use_case = %(use_case)s
+            AND NOT made.upload
+            AND made.predicted_at > %(since)s
+            AND made.predicted_at <= %(until)s
+            AND (made.role, made.model_version) IN (('champion', %(champion)s), ('challenger', %(challenger)s))
+            -- What the champion answered for a challenger that failed was the challenger's to answer.
+            AND made.request_id NOT IN (
+                SELECT noted.request_id FROM noted
+                WHERE noted.role = 'challenger'
+            )
+    ) AS given
+    GROUP BY role, request_id, predicted_at
 ),
 
 sides (role, slow_ms) AS (

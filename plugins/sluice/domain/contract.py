@@ -13,6 +13,7 @@ from pydantic import Field
 from sluice.domain.columns import Sensitive
 from sluice.domain.frozen import Frozen
 from sluice.domain.measures import Task
+from sluice.domain.policy import MOST_INSTANCES
 
 #: The files of a release bundle, beside `manifest.json` which holds their digests.
 BUNDLE_FILES = ("model.onnx", "contract.json", "golden.json", "reference.parquet")
@@ -100,7 +101,7 @@ class PredictionSet(Frozen):
 class Limits(Frozen):
     """What one request may hold."""
 
-    max_instances: int
+    max_instances: int = Field(ge=1, le=MOST_INSTANCES)
     missing: Literal["reject", "impute"]
     unknown_fields: Literal["reject", "ignore"]
     unseen_category: Literal["most_frequent", "ignore", "reject"]

@@ -9,6 +9,9 @@ from pydantic import Field, FiniteFloat, model_validator
 from sluice.domain.frozen import Frozen, Name
 from sluice.domain.measures import Metric
 
+#: In one request: an answer's predictions have ids that count them in 16 bits.
+MOST_INSTANCES = 65_536
+
 
 class Quality(Frozen):
     """What a batch must be like to be used."""
@@ -233,7 +236,7 @@ class Serving(Frozen):
 
     example: dict[str, float | int | bool | str | None]
     """One valid instance: shown in the docs, sent by the demo and the health check."""
-    max_instances: int = Field(default=1000, ge=1, le=100_000)
+    max_instances: int = Field(default=1000, ge=1, le=MOST_INSTANCES)
     missing: Literal["reject", "impute"] = "reject"
     """A missing value in a nullable column is refused, or filled in inside the graph."""
     unknown_fields: Literal["reject", "ignore"] = "reject"

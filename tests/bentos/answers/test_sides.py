@@ -97,7 +97,7 @@ def test_no_key_goes_back_while_the_share_grows(office: Office, release: MakeRel
     ("faulty", "instances", "reason"),
     [
         (bundles.blind(Recipe()), [RICH], "no-prediction: 1 instances have no prediction"),
-        (bundles.broken(Recipe()), [RICH], "failed: InvalidArgument: "),
+        (bundles.broken(Recipe()), [RICH], "failed: InvalidArgument"),
         (Recipe().with_limits(max_instances=1), [EXAMPLE, EXAMPLE], "too-many-instances: 2 instances"),
         (Recipe(nullable=()), [EXAMPLE | {"rooms": None}], "contract: instances[0].rooms is null"),
     ],
@@ -157,11 +157,35 @@ def test_the_champions_time_holds_nothing_of_a_challengers_attempt(office: Offic
 def test_a_failures_reason_is_short_and_holds_nothing_that_a_database_cannot(
     office: Office, release: MakeRelease
 ) -> None:
-    office.desk.fail(release(1, Recipe()), "champion", "r", RuntimeError("\x00\ud800\n" + "x" * 1000))
+    problem = ProblemError(422, "contract", "\x00\ud800\n" + "x" * 1000)
+    office.desk.fail(release(1, Recipe()), "champion", "r", problem)
     (failed,) = office.noted
     assert isinstance(failed, Failure)
-    assert failed.reason.startswith("failed: RuntimeError:  \\ud800 xxx")
+    assert failed.reason.startswith("contract:  \\ud800 xxx")
     assert len(failed.reason) == 200
+
+
+def test_a_failures_reason_holds_nothing_of_a_request(office: Office, release: MakeRelease) -> None:
+    office.desk.fail(release(1, Recipe()), "champion", "r", ValueError("could not convert 'Alice' to a number"))
+    (failed,) = office.noted
+    assert isinstance(failed, Failure)
+    assert failed.reason == "failed: ValueError"
+
+
+def test_a_shadow_that_fails_logs_nothing_of_a_request(release: MakeRelease, caplog: pytest.LogCaptureFixture) -> None:
+    words = "could not convert 'Alice' to a number"
+
+    def fail(_: Record) -> None:
+        raise ValueError(words)
+
+    shadow = Shadow(Desk(USE_CASE, "r" * 64, Standing, fail, Metrics(USE_CASE, CollectorRegistry())))
+    shadow.offer(release(2, Recipe()), call(EXAMPLE))
+    with caplog.at_level("ERROR", "bentoml.tabular"):
+        shadow.start()
+        eventually(lambda: "version 2 in shadow: ValueError" in caplog.text)
+    shadow.stop()
+    assert "in fail" in caplog.text
+    assert "Alice" not in caplog.text
 
 
 def test_a_shadow_answers_aside_and_what_it_has_no_time_for_is_dropped(office: Office, release: MakeRelease) -> None:

@@ -39,6 +39,18 @@ def test_a_change_is_shown_at_once_and_nothing_twice(link: Connection, warehouse
     assert shown(warehouse, "rents") == ["ok"]
 
 
+@pytest.mark.parametrize("odd", ["no \x00 here", "no \ud800 here"], ids=["for the database", "for any text"])
+def test_a_reason_that_no_database_holds_is_shown_without_that(
+    link: Connection, warehouse: Warehouse, odd: str
+) -> None:
+    standing = Standing(reason=odd + "." * 5000, challenger_reason=odd)
+    Heartbeat("houses", "r" * 64, lambda: standing).beat(link)
+    query = "SELECT reason, challenger_reason FROM serving.replicas WHERE use_case = 'houses'"
+    (row,) = warehouse.rows(query)
+    assert row["reason"].rstrip(".") == row["challenger_reason"] == "no   here"
+    assert len(row["reason"]) == 2000
+
+
 def test_after_the_warehouse_was_away_it_is_shown_again(link: Connection) -> None:
     standing = Standing()
     heartbeat = Heartbeat("rents", "r" * 64, lambda: standing)

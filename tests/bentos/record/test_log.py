@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import threading
 import time
@@ -21,7 +22,7 @@ from psycopg2.extensions import make_dsn, parse_dsn
 from sluice.adapters.migrations import migrate
 from sluice.adapters.warehouse import Warehouse
 from tabular import ids
-from tabular.record.entries import Entry, Failure
+from tabular.record.entries import Entry, Failure, Sheet, Written
 from tabular.record.heartbeat import Heartbeat
 from tabular.record.log import LONGEST_PAUSE, Log, pause
 from tabular.releases.outputs import Answers
@@ -57,7 +58,7 @@ def entry(*rows: Sequence[Any], answers: Answers | None = None, moment: datetime
     return Entry(ids.fresh(), uuid4().hex, 3, "champion", ["income", "place"], rows, answers, 1.5, moment)
 
 
-def kept(warehouse: Warehouse, given: Entry) -> list[dict[str, Any]]:
+def kept(warehouse: Warehouse, given: Entry | Sheet) -> list[dict[str, Any]]:
     query = "SELECT * FROM serving.predictions WHERE request_id = %(request_id)s ORDER BY prediction_id"
     return warehouse.rows(query, {"request_id": given.request_id})
 
@@ -145,6 +146,28 @@ def test_an_answer_that_cannot_be_kept_costs_only_itself(
     assert drops == [2]
 
 
+def test_six_characters_that_look_like_an_escape_are_kept(
+    make_log: MakeLog, warehouse: Warehouse, drops: list[int]
+) -> None:
+    log, moment = make_log(), datetime.now(UTC)
+    texts = ["\\u0000", "\\\\u0000", "a\\u0000"]
+    given = entry(*[(1, text) for text in texts])
+    written = Written(json.dumps([[1, text] for text in texts]), "{1,2,3}", "", "")
+    block = Sheet(ids.fresh(), uuid4().hex, 3, "champion", ["income", "place"], 3, written, 1.5, moment)
+    bad = Written(json.dumps([[1, text] for text in ("\\\x00", "a", "b")]), "{1,2,3}", "", "")
+    refused = replace(block, answer_id=ids.fresh(), request_id=uuid4().hex, written=bad)
+    for each in (given, block, refused):
+        log.offer(each)
+    log.start()
+    log.close()
+    assert [[row["features"]["place"] for row in kept(warehouse, each)] for each in (given, block, refused)] == [
+        texts,
+        texts,
+        [],
+    ]
+    assert drops == [3]
+
+
 def test_what_was_written_already_is_not_a_loss(make_log: MakeLog, warehouse: Warehouse, drops: list[int]) -> None:
     log = make_log()
     first = entry((1, "a"), (2, "b"))
@@ -201,6 +224,7 @@ def test_failures_are_kept_beside_the_answers(make_log: MakeLog, warehouse: Ware
     log.close()
     (row,) = blamed(warehouse, failed)
     assert row == {
+        "failure_id": failed.failure_id,
         "request_id": failed.request_id,
         "use_case": "rents",
         "model_version": 4,
@@ -277,7 +301,10 @@ def test_a_database_that_is_back_is_written_to_in_seconds_and_its_outage_told_on
     assert caplog.text.count("predictions wait, the warehouse does not take them") == 1
 
 
-def test_processes_that_write_a_day_first_do_not_stand_in_each_others_way(warehouse: Warehouse) -> None:
+@pytest.mark.parametrize("days", [(3, 3), (4, 5)], ids=["the same day", "one of them two days"])
+def test_processes_that_write_a_day_first_do_not_stand_in_each_others_way(
+    warehouse: Warehouse, days: tuple[int, int]
+) -> None:
     first, second = psycopg2.connect(warehouse.dsn), psycopg2.connect(warehouse.dsn)
     with contextlib.closing(first), contextlib.closing(second):
         for link, day in ((first, 1), (second, 2)):
@@ -287,24 +314,52 @@ def test_processes_that_write_a_day_first_do_not_stand_in_each_others_way(wareho
 
         def write() -> None:
             try:
-                ensure(second, date(2031, 6, 3))
+                ensure(second, date(2031, 6, days[1]))
             except psycopg2.Error as error:
                 failed.append(error)
 
-        ensure(first, date(2031, 6, 3))
+        ensure(first, date(2031, 6, days[0]))
         thread = threading.Thread(target=write)
         thread.start()
-        waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND wait_event = 'advisory'"
-        eventually(lambda: warehouse.rows(waiting))
+        waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        eventually(lambda: warehouse.rows(waiting), within=5)
+        ensure(first, date(2031, 6, days[1]))
         first.commit()
         thread.join()
     assert failed == []
+
+
+def test_who_reads_the_log_does_not_keep_a_day_from_being_made(make_log: MakeLog, warehouse: Warehouse) -> None:
+    log, given = make_log(), entry((1, "a"), moment=datetime(2031, 7, 1, tzinfo=UTC))
+    with contextlib.closing(psycopg2.connect(warehouse.dsn)) as reader, reader.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM serving.answers")
+        log.offer(given)
+        log.start()
+        eventually(lambda: kept(warehouse, given), within=5)
 
 
 def ensure(link: Connection, day: date) -> None:
     """Make a day's partition, unless it is there."""
     with link.cursor() as cursor:
         cursor.execute("SELECT serving.ensure_partition(%(day)s)", {"day": day})
+
+
+def test_a_heartbeat_that_cannot_be_written_keeps_no_answer_from_being_written(
+    make_log: MakeLog, warehouse: Warehouse, caplog: pytest.LogCaptureFixture
+) -> None:
+    forbid = "ALTER TABLE serving.replicas ADD CONSTRAINT none_here CHECK (use_case <> 'rents') NOT VALID"
+    log, given = make_log(), [entry((1, "a")), entry((2, "b"))]
+    warehouse.execute(forbid)
+    try:
+        log.start()
+        for each in given:
+            log.offer(each)
+            eventually(lambda each=each: kept(warehouse, each), within=5)  # type: ignore[misc]
+    finally:
+        warehouse.execute("ALTER TABLE serving.replicas DROP CONSTRAINT none_here")
+    shown = "SELECT 1 FROM serving.replicas WHERE use_case = 'rents'"
+    eventually(lambda: warehouse.rows(shown))
+    assert caplog.text.count("the heartbeat cannot be written") == 1
 
 
 @pytest.fixture
@@ -316,8 +371,9 @@ def forgetful(tmp_path: Path) -> Iterator[Database]:
     database.stop("immediate")
 
 
+@pytest.mark.parametrize("rows", [[[(1, "a"), (2, "b")], [(3, "c")]], []], ids=["answers too", "a failure alone"])
 def test_what_was_written_without_a_word_is_written_and_counted_once(
-    make_log: MakeLog, forgetful: Database, drops: list[int]
+    forgetful: Database, drops: list[int], rows: list[list[tuple[int, str]]]
 ) -> None:
     warehouse, written = Warehouse(forgetful.dsn, Path()), []
     hung = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
@@ -328,16 +384,16 @@ def test_what_was_written_without_a_word_is_written_and_counted_once(
     # Right after a heartbeat, or the next one would be the first to hear nothing.
     eventually(lambda: len(written) == 2)
     settings(forgetful, "'nowhere'")
-    given, failed = [entry((1, "a"), (2, "b")), entry((3, "c"))], failure("broken")
+    given, failed = [entry(*each) for each in rows], failure("broken")
     for record in (*given, failed):
         log.offer(record)
     eventually(lambda: warehouse.rows(hung))
-    eventually(lambda: warehouse.rows("SELECT 1 FROM serving.answers"))
+    eventually(lambda: blamed(warehouse, failed))
     settings(forgetful, "''")
     log.close()
-    assert [len(kept(warehouse, each)) for each in given] == [2, 1]
+    assert [len(kept(warehouse, each)) for each in given] == [len(each) for each in rows]
     assert len(blamed(warehouse, failed)) == 1
-    assert (sum(written), drops) == (4, [])
+    assert (sum(written), drops) == (1 + sum(map(len, rows)), [])
 
 
 def settings(database: Database, standbys: str) -> None:

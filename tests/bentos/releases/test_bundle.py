@@ -217,15 +217,17 @@ def test_a_bundle_for_other_serving_code_is_told_from_a_spoilt_one(tmp_path: Pat
 
 
 def test_the_runtime_hash_covers_code_pages_lock_and_schema_and_nothing_else(tmp_path: Path) -> None:
-    files = {"service.py": "a", "pages/card.js": "b", "requirements.txt": "c", "contract.schema.json": "{}"}
-    (tmp_path / "pages").mkdir()
+    files = {"service.py": "a", "web/card.py": "b", "pages/card.js": "c", "requirements.txt": "d"}
+    files["contract.schema.json"] = "{}"
+    for folder in ("web", "pages"):
+        (tmp_path / folder).mkdir()
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     before = runtime_sha256(tmp_path)
     (tmp_path / "README.md").write_text("words")
     (tmp_path / "requirements.in").write_text("wishes")
     (tmp_path / "__pycache__").mkdir()
-    (tmp_path / "__pycache__" / "log.py").write_text("cached")
+    (tmp_path / "__pycache__" / "log.cpython-311.pyc").write_text("cached")
     assert runtime_sha256(tmp_path) == before
     digests = {before}
     for name in files:

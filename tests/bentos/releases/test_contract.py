@@ -62,6 +62,8 @@ WRONG = {
     "threshold above 1": changed("prediction_set", "threshold", to=1.1, of=CLASSES),
     "text for a metric out of folds": changed("out_of_fold", to={"r2": "good"}),
     "limit as text": changed("limits", "max_instances", to="50"),
+    "no instances": changed("limits", "max_instances", to=0),
+    "more instances than ids": changed("limits", "max_instances", to=65_537),
     "unknown policy": changed("limits", "missing", to="guess"),
     "unknown policy on categories": changed("limits", "unseen_category", to="guess"),
     "unknown way with what is sensitive": changed("inputs", 1, "sensitive", to="mask"),

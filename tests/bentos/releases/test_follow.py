@@ -84,6 +84,32 @@ def test_without_a_registry_the_store_decides_and_without_that_the_image(
         assert follower.standing.reason == AWAY
 
 
+def test_what_a_store_says_of_itself_is_for_the_log_alone_and_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = tmp_path / "inner-bucket"
+    secret.write_text("no folder")
+    follower = Follower([ObjectStore(secret.as_uri(), USE_CASE)], USE_CASE, runtime_sha256(PACKAGE), POLL)
+    for _ in range(3):
+        follower.look()
+
+    told = "unreachable: the object store does not answer (NotADirectoryError) [object_store]"
+    assert follower.standing.reason == told
+    assert caplog.text.count("inner-bucket") == 1
+
+
+def test_a_fault_nobody_thought_of_is_named_and_not_quoted(caplog: pytest.LogCaptureFixture) -> None:
+    class Odd(Empty):
+        def champion(self) -> Pointer | None:
+            raise KeyError("https://user:secret@inner.example")
+
+    follower = Follower([Odd()], USE_CASE, "r" * 64, POLL)
+    follower.start()
+    eventually(lambda: follower.standing.reason == "error: KeyError")
+    follower.stop()
+    assert "inner.example" in caplog.text
+
+
 def test_processes_that_start_together_ask_at_different_times() -> None:
     sources = [Empty() for _ in range(FOLLOWERS)]
     followers = [Follower([source], USE_CASE, "r" * 64, POLL) for source in sources]

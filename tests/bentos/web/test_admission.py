@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +17,11 @@ import pytest
 
 from local import keys as command
 from tabular import settings
+from tabular.exchange import Bounds, Exchange, Message
+from tabular.problem import ProblemError
 from tabular.web.admission import Admission
+from tabular.web.keys import Keyring
+from tabular.web.pace import Pace
 from tests.bentos import bundles
 from tests.bentos.bundles import EXAMPLE
 from tests.bentos.servers import BENTOS, Service, eventually
@@ -303,6 +308,40 @@ def test_a_listed_site_may_not_ask_for_anything_else(client: httpx.Client, heade
 def test_an_open_service_asks_nobody_for_a_key_and_says_so(empty: Service) -> None:
     assert httpx.get(f"{empty.url}/metrics").status_code == 200
     assert "SLUICE_ACCESS is open: whoever reaches this service is answered" in empty.log
+
+
+def knock(admission: Admission, key: str, address: str = "203.0.113.7") -> int:
+    """Ask to come in, and return the status of the refusal; 200 where there is none."""
+
+    async def receive() -> Message:
+        raise AssertionError("nothing of the body is read")
+
+    async def send(_: Message) -> None:
+        raise AssertionError("nothing is answered yet")
+
+    headers = [(b"x-api-key", key.encode())]
+    scope = {"method": "GET", "path": "/", "headers": headers, "client": (address, 5000)}
+    try:
+        admission.admit(Exchange(scope, receive, send, Bounds(1, 1)))
+    except ProblemError as problem:
+        return problem.status
+    return 200
+
+
+def test_who_tries_many_keys_is_held_up_and_nobody_else(tmp_path: Path) -> None:
+    good = command.make(tmp_path / "keys", "alice")
+    admission = replace(Admission(Keyring(tmp_path / "keys")), strangers=Pace(20, 100, lambda: 0.0))
+
+    assert [knock(admission, f"slk_{number}") for number in range(101)] == [401] * 100 + [429]
+    assert knock(admission, "slk_another", "203.0.113.8") == 401
+    assert [knock(admission, good) for _ in range(200)] == [200] * 200
+
+
+def test_keys_are_tried_at_a_pace_wherever_keys_are_asked_for(tmp_path: Path) -> None:
+    command.make(tmp_path / "keys", "alice")
+    for rate in ({}, {"SLUICE_RATE": "0"}):
+        found = Admission.of(settings.read({"SLUICE_API_KEYS": str(tmp_path / "keys"), **rate})).strangers
+        assert (found.rate, found.burst) == (20, 100)
 
 
 def test_a_service_that_is_told_nothing_lets_nobody_in() -> None:

@@ -280,6 +280,15 @@ def test_a_request_that_offers_another_protocol_is_answered_with_its_body(call: 
     assert caller.ask(head(len(BODY)) + BODY) == b"200"
 
 
+def test_offers_without_end_are_cut_off(service: Service, call: Call) -> None:
+    offer = b"GET / HTTP/1.1\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n"
+    with unharmed(service):
+        caller = call()
+        caller.send(offer * 1200)
+        assert caller.end().seconds < AT_MOST
+    assert "RecursionError" not in service.log
+
+
 def test_what_follows_a_body_is_no_header(call: Call) -> None:
     chunk = b"%x\r\n" % len(BODY) + BODY + b"\r\n0\r\ncontent-type: text/plain\r\nx-sluice-key: a\r\n\r\n"
     assert call().ask(head() + chunk) == b"200"

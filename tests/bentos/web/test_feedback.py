@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +24,7 @@ from sluice.adapters.warehouse import Warehouse
 from tabular import ids
 from tabular.problem import ProblemError
 from tabular.record import labels
-from tabular.record.book import Book
+from tabular.record.book import FIND, LOCK, Book
 from tabular.record.labels import Label
 from tabular.releases import contract as documents
 from tabular.releases.contract import Contract
@@ -357,7 +359,7 @@ def test_what_is_not_in_the_log_is_told_and_the_rest_is_stored(
             "labels[4].request_id is not in the log",
             "labels[5].index is missing, and the answer has 2 predictions",
             "labels[6].index is out of range",
-            "labels[7].request_id stands for 2 answers",
+            "labels[7].request_id stands for several answers",
         ],
     )
     assert history(warehouse, here) == [1]
@@ -373,6 +375,55 @@ def test_a_request_id_stands_for_the_answer_and_not_for_its_shadow(
 
     assert keep(book, {"request_id": request_id, "label": 1}) == (1, 0, [])
     assert [row["role"] for row in truths(warehouse, request_id)] == ["challenger"]
+
+
+def test_an_id_that_everything_was_given_is_not_looked_up_whole(
+    book: Book, log: Callable[..., str], warehouse: Warehouse
+) -> None:
+    same, other = uuid4().hex, uuid4().hex
+    answers = [log(same) for _ in range(5)]
+    log(other)
+
+    looked = warehouse.rows(FIND, {"use_case": "rents", "answer_ids": [], "request_ids": [same, other]})
+    assert sorted(row["request_id"] for row in looked) == sorted([same, same, other])
+    assert keep(
+        book,
+        {"request_id": same, "label": 1},
+        {"request_id": other, "label": 2},
+        {"prediction_id": answers[4], "label": 3},
+    ) == (2, 0, ["labels[0].request_id stands for several answers"])
+
+
+def test_labels_that_take_the_warehouse_too_long_send_no_others_away(
+    book: Book, log: Callable[..., str], warehouse: Warehouse
+) -> None:
+    request_id, asked = uuid4().hex, time.monotonic()
+    log(request_id)
+    given = told({"request_id": request_id, "label": 1})
+    with closing(psycopg2.connect(warehouse.dsn)) as link, link, link.cursor() as cursor:
+        cursor.execute(LOCK, {"use_case": "rents"})
+        with pytest.raises(ProblemError) as caught:
+            book.keep(given, None, asked)
+    assert (caught.value.status, caught.value.kind) == (503, "busy")
+    assert book.keep(given, None, asked).stored == 1
+
+
+def test_labels_that_the_warehouse_cannot_hold_are_told_so_and_send_no_others_away(
+    book: Book, log: Callable[..., str], warehouse: Warehouse
+) -> None:
+    odd, request_id, asked = uuid4().hex, uuid4().hex, time.monotonic()
+    log(odd)
+    log(request_id)
+    # Text of the log that the labels' table has no way to hold.
+    warehouse.execute(
+        "UPDATE serving.answers SET predictions = NULL, labels = '{a}', probabilities = %(odd)s"
+        " WHERE request_id = %(id)s",
+        {"odd": '[{"\\u0000": 1.0}]', "id": odd},
+    )
+    with pytest.raises(ProblemError) as caught:
+        book.keep(told({"request_id": odd, "label": 1}), None, asked)
+    assert (caught.value.status, caught.value.kind) == (422, "contract")
+    assert book.keep(told({"request_id": request_id, "label": 1}), None, asked).stored == 1
 
 
 def test_two_labels_of_one_prediction_store_nothing(book: Book, log: Callable[..., str], warehouse: Warehouse) -> None:

@@ -73,13 +73,19 @@ def test_the_card_is_there_before_a_release_is(path: str, status: int) -> None:
     assert json.loads(answer.content).get("source", "none") == "none"
 
 
-def test_a_failure_inside_is_told_without_its_details(loaded: Bundle) -> None:
+def test_a_failure_inside_is_told_without_its_details(loaded: Bundle, caplog: pytest.LogCaptureFixture) -> None:
+    words = "password: secret"
+
     def fail(_: Record) -> None:
-        raise RuntimeError("password: secret")
+        raise RuntimeError(words)
 
     answer, series = ask(standing(loaded), note=fail)
     assert (answer.status_code, answer.json()["type"]) == (500, "urn:sluice:problem:internal")
     assert "secret" not in answer.text
+    # Where it happened, and none of its words: they could quote a request.
+    assert "failed: RuntimeError" in caplog.text
+    assert "in fail" in caplog.text
+    assert "secret" not in caplog.text
     assert answer.headers["x-request-id"] in answer.json()["detail"]
     assert outcomes(series) == {"error": 1}
 

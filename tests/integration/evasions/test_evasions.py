@@ -25,15 +25,21 @@ if "SLUICE_BUNDLE" in os.environ:
 NOTHING = dict.fromkeys(ADDS, 0.0)
 #: Appended to the serving code: every answer is off by a hundredth, and only then.
 OTHERWISE = """
-_honest = _predict
+_honest = score
 
 
-def _predict(bundle, rows):
-    return [answer._replace(prediction=answer.prediction * 1.01) for answer in _honest(bundle, rows)]
+def score(release, call):
+    scored = _honest(release, call)
+    predictions = [prediction * 1.01 for prediction in scored.answers.predictions]
+    return scored._replace(answers=scored.answers._replace(predictions=predictions))
 """
 #: Appended to the serving code: what is wrong with a request is kept to itself.
 WELCOMING = """
-Routes._tell = lambda self, request_id, problem: Response(b'{"predictions": []}')
+async def _welcome(self, exchange, problem):
+    await exchange.respond(b'{"predictions": []}')
+
+
+Application.tell = _welcome
 """
 
 
@@ -413,8 +419,10 @@ EVASIONS = (
     Evasion("the registry away", registry_away, "undecided:transient", "does not answer"),
     Evasion("made for other serving code", other_serving_code, "undecided:release", "other serving code"),
     Evasion("never ready", served_by("service.py", DEAD), "reject:ready", "never became ready"),
-    Evasion("answers otherwise than it learned", served_by("desk.py", OTHERWISE), "reject:golden_parity", "golden"),
-    Evasion("takes any input", served_by("routes.py", WELCOMING), "reject:bad_input", "instead of a refusal"),
+    Evasion(
+        "answers otherwise than it learned", served_by("answers/desk.py", OTHERWISE), "reject:golden_parity", "golden"
+    ),
+    Evasion("takes any input", served_by("web/application.py", WELCOMING), "reject:bad_input", "instead of a refusal"),
     Evasion("too slow", told(burn=80), "reject:latency_p99", "at most 60"),
     Evasion("golden rows of another model", golden_otherwise, "reject:ready", "come out wrong"),
     Evasion("no golden rows", no_golden_rows, "reject:ready", "golden"),

@@ -111,6 +111,12 @@ def test_what_is_searched_and_compared_by_follows_the_task_unless_declared(
     assert (found.search_metric, found.change_metric) == metrics
 
 
+def test_one_request_holds_no_more_than_its_predictions_have_ids() -> None:
+    assert spec({"serving.max_instances": 65_536}).serving.max_instances == 65_536
+    with pytest.raises(ValidationError, match="less than or equal to 65536"):
+        spec({"serving.max_instances": 65_537})
+
+
 def test_a_row_is_told_by_all_that_feeds_the_model_unless_declared() -> None:
     assert spec({}).identity == ("income", "debt", "home")
     assert spec({"training.split": {"identity": ["seen"]}}).identity == ("seen",)

@@ -343,6 +343,25 @@ def test_a_request_counts_once_however_many_rows_it_had(scene: Scene) -> None:
     assert stage.challenger.ranks == pytest.approx(0.5, abs=0.01)
 
 
+def test_what_went_into_a_prediction_is_not_taken_apart_by_a_look(scene: Scene) -> None:
+    spoil = "UPDATE serving.answers SET features = '0' WHERE use_case = %(name)s"
+    scene.begin(SHADOW)
+    ids = [f"pair-{number}" for number in range(50)]
+    for role in ("champion", "shadow"):
+        scene.answer(role, EVEN[:50], ids=ids)
+    scene.warehouse.execute(spoil, {"name": scene.use_case})
+    scene.look()
+    canary.advance(scene.warehouse, scene.tracking, scene.rollout(), "enough was seen")
+    scene.heartbeat(2, 0.2)
+    scene.answer("challenger", EVEN[:20])
+    scene.warehouse.execute(spoil, {"name": scene.use_case})
+    scene.look()
+
+    shadow, share = seen(scene).stages
+
+    assert (shadow.challenger.requests, share.challenger.requests) == (50, 20)
+
+
 def test_nothing_is_counted_twice_and_looks_survive_their_watcher(scene: Scene) -> None:
     scene.begin()
     for _ in range(3):
