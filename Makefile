@@ -105,7 +105,7 @@ soak: $(STAMP) ## Run the tests that take many minutes: 200 canaries, and servin
 	@$(RUN) -m pytest -m soak -s $(ARGS)
 
 .PHONY: bench
-bench: $(STAMP) ## Print the benchmarks' ratios; ingest needs the running stack (BENCH=search chooses, ARGS='--rows 10000')
+bench: $(STAMP) ## Print the benchmarks' ratios; ingest needs the running stack (BENCH=upload chooses, also rollout; ARGS='--rows 10000')
 	@set -e; for name in $(BENCH); do \
 	  [ "$$name" != ingest ] || export SLUICE_WAREHOUSE_DSN=$$($(RUN) -c "import json; print(json.load(open('$${SLUICE_VAR:-var}/endpoints.json'))['warehouse'])"); \
 	  PYTHONPATH=include:plugins:bentos:. $(RUN) benchmarks/$$name.py $(ARGS); \

@@ -1,4 +1,7 @@
-"""The least that BentoML can do: mounted and set up as Sluice's service is, it reads a body and answers a constant."""
+"""The least that BentoML's own layers can do: a service that is set up as Sluice's reads a body and answers a constant.
+
+It answers before BentoML's routes and behind BentoML's layers, which Sluice's connections pass by.
+"""
 
 from __future__ import annotations
 
