@@ -29,8 +29,8 @@ SIDES = """\
 - **FastAPI**: the tutorials' way, `uvicorn` with a pydantic model, a pandas frame and the pickled pipeline
 - **MLflow**: `mlflow models serve` of the pipeline with its signature, asked with `dataframe_split`
 - **BentoML**: a service as documented, an API method that takes a list of pydantic models, and the pickled pipeline
-- **a constant**: a BentoML service that is set up as Sluice's and answers the same to all, before BentoML's routes and \
-behind BentoML's layers, which Sluice's connections pass by
+- **a constant**: a BentoML service that is set up as Sluice's and answers the same to all, before BentoML's routes \
+and behind BentoML's layers, which Sluice's connections pass by
 - **Sluice**: `bentoml serve tabular.service:Tabular`, with its checks of keys, pace and every field, ids, intervals, \
 metrics, and its log in Postgres"""
 
