@@ -118,10 +118,10 @@ def test_a_gateway_that_is_away_is_told_of_once_and_pushed_to_when_it_comes(serv
 
 
 def test_one_group_holds_the_series_of_all_workers(service: Service, gateway: Gateway) -> None:
+    eventually(lambda: gateway.value("release_loads_total", outcome="swapped") == 2)
     for _ in range(20):
         assert service.predict(EXAMPLE).status_code == 200
     assert eventually(lambda: gateway.value("pred_requests_total", outcome="ok") == 20)
-    assert gateway.value("release_loads_total", outcome="swapped") == 2
     (group,) = gateway.groups()
     assert (group["labels"]["job"], group["labels"]["use_case"]) == ("sluice", USE_CASE)
     assert group["labels"]["instance"]
