@@ -96,7 +96,7 @@ def report(
     print(f"{peak:.0f} MB (at most {MEMORY:g}): {_met(peak < MEMORY)}")
     own = next(one for one in servers if one.side.name == "sluice")
     logged = _logged(warehouse)
-    print(f"{logged + own.dropped():,} of {len(rows) * (rounds + 1) + 1:,} rows are logged or counted as dropped")
+    print(f"{logged + own.dropped():,} of {len(rows) * (rounds + 1):,} rows are logged or counted as dropped")
     for one in servers:
         print(f"{one.side.name:10} {_beside(one, trained, folder):.1f} ms: p99 of single rows beside an upload")
 

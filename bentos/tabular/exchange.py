@@ -20,6 +20,8 @@ Send = Callable[[Message], Awaitable[None]]
 Header = tuple[bytes, bytes]
 
 JSON = b"application/json"
+#: How the declaration of a type may go on.
+UTF8 = frozenset({"charset=utf-8", "charset=utf8"})
 #: What a caller may choose as a request's id, or as the key that decides its side.
 SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
@@ -101,6 +103,26 @@ class Exchange:
         """A header's value where it may be an id; empty otherwise."""
         given = self.header(name)
         return given if SANE_ID.fullmatch(given) else ""
+
+    def expect(self, media: str, hint: str, parameters: frozenset[str] = UTF8) -> None:
+        """Refuse a body that is not declared to be of a type, in UTF-8, and sent as it is.
+
+        Args:
+            media: The type.
+            hint: What to send instead.
+            parameters: Those that the type may have.
+
+        Raises:
+            ProblemError: It is declared to be something else, or nothing.
+        """
+        given = self.header("content-type").lower()
+        if given != media:
+            kind, _, rest = given.partition(";")
+            told = {part for part in rest.replace(" ", "").replace('"', "").split(";") if part}
+            if kind.strip() != media or not told <= parameters:
+                raise ProblemError(415, "unsupported-media-type", hint)
+        if self.header("content-encoding").lower() not in ("", "identity"):
+            raise ProblemError(415, "unsupported-media-type", "send the body without a content-encoding")
 
     async def body(self, most: int) -> bytes:
         """The whole body.

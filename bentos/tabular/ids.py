@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import time
 
-#: An answer has at most so many predictions: their places are the last 16 bits of their ids.
-MOST_PLACES = 1 << 16
+#: The places of an answer's predictions are the last digits of their ids.
+DIGITS = 4
+#: An answer has at most so many predictions.
+MOST_PLACES = 16**DIGITS
 
 
 def fresh() -> str:
@@ -21,11 +23,21 @@ def fresh() -> str:
 
 
 def predictions(answer_id: str, size: int) -> list[str]:
-    """The ids of an answer's predictions, by their places.
+    """The ids of an answer's predictions, by their places; the first is the answer's own.
 
     Args:
         answer_id: As `fresh` makes it.
         size: How many, at most `MOST_PLACES`.
     """
-    stem = answer_id[:-4]
-    return [f"{stem}{place:04x}" for place in range(size)]
+    stem = answer_id[:-DIGITS]
+    return [stem + ending(place) for place in range(size)]
+
+
+def ending(place: int) -> str:
+    """What the id of the prediction at a place ends in."""
+    return f"{place:0{DIGITS}x}"
+
+
+def place(prediction_id: str) -> tuple[str, int]:
+    """The answer that a prediction is of, and its place there."""
+    return prediction_id[:-DIGITS] + ending(0), int(prediction_id[-DIGITS:], 16)

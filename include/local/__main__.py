@@ -20,6 +20,7 @@ from rich.table import Table
 from local import environment, outcome, summary
 from local import served as ledger
 from local.addresses import Addresses, published
+from local.commands import Commands
 from local.demo import STAGES, Data, Demo, source
 from local.errors import StackError
 from local.following import follow
@@ -29,7 +30,6 @@ from local.state import REPOSITORY, state
 from local.summary import Screen
 from sluice import registry
 from sluice.adapters.warehouse import Warehouse
-from sluice.domain.errors import SluiceError
 from sluice.domain.use_case import UseCase
 from sluice.release.ledger import moves
 
@@ -41,18 +41,6 @@ MOST_DIGITS = 10
 LAST_MOVES = 5
 #: Stands for every use case there is.
 ALL = "all"
-
-
-class Commands(click.Group):
-    """Commands whose errors are one line, because each says itself what to do."""
-
-    def invoke(self, ctx: click.Context) -> object:
-        """Run a command."""
-        try:
-            return super().invoke(ctx)
-        except SluiceError as error:
-            click.echo(f"{click.style('error', fg='red')} {error}", err=True)
-            ctx.exit(1)
 
 
 @click.group(cls=Commands, help=__doc__)

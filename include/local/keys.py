@@ -24,9 +24,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from local.commands import Commands
 from local.errors import StackError
 from local.state import state, write_private
-from sluice.domain.errors import SluiceError
 
 NAME = re.compile(r"[A-Za-z0-9._@-]{1,64}")
 #: Tells people and scanners of leaked secrets what they have found.
@@ -143,18 +143,6 @@ def _changing(path: Path) -> Iterator[None]:
 
 def _moment(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds")
-
-
-class Commands(click.Group):
-    """Commands whose errors are one line, because each says itself what to do."""
-
-    def invoke(self, ctx: click.Context) -> object:
-        """Run a command."""
-        try:
-            return super().invoke(ctx)
-        except SluiceError as error:
-            click.echo(f"{click.style('error', fg='red')} {error}", err=True)
-            ctx.exit(1)
 
 
 @click.group(cls=Commands, help=__doc__)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.bentos.servers import Service
+from sluice.adapters.warehouse import Warehouse
+from tests.bentos.servers import Relay, Service
 
 
 @pytest.fixture(scope="module")
@@ -23,3 +24,26 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Se
     yield start
     for service in started:
         service.kill()
+
+
+class Clock:
+    """Stands still until it is moved."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def way(warehouse: Warehouse) -> Iterator[Relay]:
+    """A way to the database that can be cut."""
+    relay = Relay.before(warehouse.dsn)
+    relay.mend()
+    yield relay
+    relay.cut()

@@ -18,6 +18,7 @@ from typing import Any
 
 import httpx
 import psutil
+from psycopg2.extensions import make_dsn, parse_dsn
 
 from local.ports import free_port
 from tests.bentos.bundles import USE_CASE
@@ -265,6 +266,16 @@ class Relay:
         self._open: list[socket.socket] = []
         self._passes = threading.Event()
         self.port = free_port()
+
+    @classmethod
+    def before(cls, dsn: str) -> Relay:
+        """A way to a database."""
+        parts = parse_dsn(dsn)
+        return cls(parts["host"], int(parts["port"]))
+
+    def around(self, dsn: str) -> str:
+        """The address of that database by this way."""
+        return make_dsn(**parse_dsn(dsn) | {"port": self.port})
 
     def mend(self) -> None:
         """Let connections through."""

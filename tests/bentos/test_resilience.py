@@ -9,9 +9,7 @@ from pathlib import Path
 
 import httpx
 import psutil
-import psycopg2
 import pytest
-from psycopg2.extensions import parse_dsn
 
 from sluice.adapters.warehouse import Warehouse
 from tests.bentos import bundles
@@ -24,8 +22,7 @@ CAPACITY = 30
 @pytest.fixture(scope="module")
 def way(warehouse: Warehouse) -> Iterator[Relay]:
     """The way to the database, cut at first."""
-    parts = parse_dsn(warehouse.dsn)
-    relay = Relay(parts["host"], int(parts["port"]))
+    relay = Relay.before(warehouse.dsn)
     yield relay
     relay.cut()
 
@@ -43,8 +40,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def service(serve: Callable[..., Service], warehouse: Warehouse, way: Relay, store: Path) -> Service:
     """A service that finds neither its registry nor its database when it starts."""
-    parts = parse_dsn(warehouse.dsn)
-    dsn = psycopg2.extensions.make_dsn(**parts | {"port": way.port})
+    dsn = way.around(warehouse.dsn)
     return serve(
         MLFLOW_TRACKING_URI=f"http://127.0.0.1:{free_port()}",
         SLUICE_OBJECT_STORE=store.as_uri(),

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from psycopg2.extensions import make_dsn, parse_dsn
 
 from sluice.adapters.warehouse import Warehouse
 from tests.bentos import bundles
@@ -27,16 +26,6 @@ Begin = Callable[..., Service]
 
 
 @pytest.fixture
-def way(warehouse: Warehouse) -> Iterator[Relay]:
-    """The way to the database."""
-    parts = parse_dsn(warehouse.dsn)
-    relay = Relay(parts["host"], int(parts["port"]))
-    relay.mend()
-    yield relay
-    relay.cut()
-
-
-@pytest.fixture
 def begin(serve: Callable[..., Service], warehouse: Warehouse, way: Relay, tmp_path: Path) -> Begin:
     """Starts a service of several processes, which has a release of its own and nothing in its log."""
     bundle = bundles.write(tmp_path / "bundle", Recipe(base=BASE).with_limits(max_instances=100))
@@ -45,7 +34,7 @@ def begin(serve: Callable[..., Service], warehouse: Warehouse, way: Relay, tmp_p
     warehouse.execute("DELETE FROM serving.replicas")
 
     def start(**environment: str) -> Service:
-        dsn = make_dsn(**parse_dsn(warehouse.dsn) | {"port": way.port})
+        dsn = way.around(warehouse.dsn)
         service = serve(
             SLUICE_BUNDLE=str(bundle), SLUICE_WAREHOUSE_DSN=dsn, SLUICE_WORKERS=str(WORKERS), **environment
         ).wait()

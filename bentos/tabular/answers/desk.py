@@ -82,10 +82,20 @@ class Desk:
 
     def keep(self, release: Release, role: Role, request_id: str, scored: Scored, seconds: float) -> None:
         """Note down what a release answered, and in how many seconds."""
-        answer_id, rows, answers = scored
         redaction = self.redactor.of(release.bundle)
-        kept, moment = (redaction.names, redaction.rows(rows)), datetime.now(UTC)
-        self.note(Entry(answer_id, request_id, release.version, role, *kept, answers, seconds * 1000, moment))
+        self.note(
+            Entry(
+                answer_id=scored.answer_id,
+                request_id=request_id,
+                version=release.version,
+                role=role,
+                names=redaction.names,
+                rows=redaction.rows(scored.rows),
+                answers=scored.answers,
+                latency_ms=seconds * 1000,
+                predicted_at=datetime.now(UTC),
+            )
+        )
 
     def fail(self, release: Release, role: Role, request_id: str, error: Exception) -> None:
         """Note down that a release could not answer."""

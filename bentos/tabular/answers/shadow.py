@@ -66,6 +66,7 @@ class Shadow:
         began = time.thread_time()
         try:
             scored = score(release, call)
+        # Nobody is told but the log: whatever a challenger does, nobody waits for it.
         except Exception as error:
             self._desk.fail(release, "shadow", call.request_id, error)
             return "failed"

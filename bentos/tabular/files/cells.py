@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from tabular.problem import Fault
 from tabular.releases.contract import Contract, Value
-from tabular.releases.schema import QUOTED, Row, Schema, step
+from tabular.releases.reading import QUOTED, step
+from tabular.releases.schema import Row, Schema
 
 #: Texts in lower case that mean true or false: the same as in the files that models learn from.
 TRUE = frozenset({"true", "t", "yes", "y", "on", "1", "1.0"})

@@ -12,7 +12,8 @@ from itertools import islice
 
 from tabular.problem import MOST_FAULTS, Fault, ProblemError
 from tabular.releases.contract import Contract
-from tabular.releases.schema import QUOTED, Schema, refuse, step
+from tabular.releases.reading import QUOTED, refuse, resembling, step
+from tabular.releases.schema import Schema
 
 #: Longer headers are not read.
 LONGEST_HEADER = 1 << 16
@@ -95,16 +96,13 @@ def layout(line: bytes, contract: Contract, schema: Schema, added: Sequence[str]
 
 def _faults(names: Sequence[str], contract: Contract, schema: Schema, added: Sequence[str]) -> Iterator[Fault]:
     inputs = [field.name for field in schema.fields]
-    listed = f"the inputs: {', '.join(inputs)}"
     for name, count in Counter(names).items():
         if count > 1:
             yield Fault(step("header", name), "occurs more than once", count, "each name once")
         if name in inputs:
             continue
-        near = get_close_matches(name[:QUOTED], inputs, n=1)
         if contract.limits.unknown_fields == "reject":
-            allowed = f"did you mean {near[0]}?" if near else listed
-            yield Fault(step("header", name), "is not an input of this model", None, allowed)
+            yield Fault(step("header", name), "is not an input of this model", None, resembling(name, inputs))
         elif name in added:
             yield Fault(step("header", name), "is a column of the answer", None, "another name")
     for field in schema.fields:

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tabular import ids
 from tabular.files.blocks import MOST_ROWS
 from tabular.files.cells import quoted
 from tabular.files.table import Checked, Texts
@@ -22,8 +23,6 @@ from tabular.releases.contract import Contract, Interval, Label
 from tabular.releases.outputs import Doubles, Outputs, bounds
 
 ID, ERROR = "prediction_id", "error"
-#: Of an id, that say which of an answer's predictions it is.
-_DIGITS = 4
 NO_PREDICTION = "the model has no prediction for these values"
 
 
@@ -132,7 +131,7 @@ def echo(checked: Checked, outputs: Outputs, given: Form, scored: Doubles, answe
     size = len(places)
     columns = given.columns(scored)
     texts = given.logged(scored, columns) if size else ("", "", "")
-    named = pc.binary_join_element_wise(answer_id[:-_DIGITS], _endings().slice(0, size), "")
+    named = pc.binary_join_element_wise(answer_id[: -ids.DIGITS], _endings().slice(0, size), "")
     shown = [*columns, named]
     told: Texts | str = ""
     if errors:
@@ -190,4 +189,4 @@ def _content(texts: Texts) -> bytes:
 
 @cache
 def _endings() -> Texts:
-    return pa.array([f"{place:0{_DIGITS}x}" for place in range(MOST_ROWS)])
+    return pa.array([ids.ending(place) for place in range(MOST_ROWS)])

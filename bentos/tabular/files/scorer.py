@@ -75,14 +75,14 @@ class Scorer:
         if not echoed.size:
             return Part(echoed, None)
         sheet = Sheet(
-            answer_id,
-            self._request_id,
-            self._release.version,
-            "champion",
-            self._table.logged,
-            echoed.size,
-            echoed.written,
-            (time.perf_counter() - begun) * 1000,
-            datetime.now(UTC),
+            answer_id=answer_id,
+            request_id=self._request_id,
+            version=self._release.version,
+            role="champion",
+            names=self._table.logged,
+            size=echoed.size,
+            written=echoed.written,
+            latency_ms=(time.perf_counter() - begun) * 1000,
+            predicted_at=datetime.now(UTC),
         )
         return Part(echoed, sheet)

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 from tabular.answers.desk import Desk, serving
-from tabular.exchange import Exchange, Header
+from tabular.exchange import UTF8, Exchange, Header
 from tabular.files.blocks import SIZE
 from tabular.files.columns import split
 from tabular.files.flow import Flow
@@ -85,7 +85,7 @@ class Upload:
     async def __call__(self, exchange: Exchange) -> None:
         """Answer the rows in a request's body."""
         release = serving(self._desk.standing())
-        expect_csv(exchange)
+        exchange.expect("text/csv", HINT, UTF8 | {"header=present"})
         with contextlib.ExitStack() as place:
             place.enter_context(self._place(self._who(exchange)))
             flow = self._flow()
@@ -233,18 +233,3 @@ async def _send(piece: Coroutine[Any, Any, None], spool: Spool, flow: Flow) -> N
         spool.spill(False)
         sending.cancel()
     await sending
-
-
-def expect_csv(exchange: Exchange) -> None:
-    """Refuse a body that is not declared to be CSV in UTF-8.
-
-    Raises:
-        ProblemError: It is declared to be something else, or nothing.
-    """
-    media, _, parameters = exchange.header("content-type").partition(";")
-    # Whether there is a header is not asked: it holds the columns' names.
-    charset = parameters.lower().replace(" ", "").replace('"', "").replace("header=present", "").strip(";")
-    if media.strip().lower() != "text/csv" or charset not in ("", "charset=utf-8", "charset=utf8"):
-        raise ProblemError(415, "unsupported-media-type", HINT)
-    if exchange.header("content-encoding").lower() not in ("", "identity"):
-        raise ProblemError(415, "unsupported-media-type", "send the body without a content-encoding")

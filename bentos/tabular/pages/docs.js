@@ -1,12 +1,6 @@
 // The API's documentation: Swagger UI over the service's own OpenAPI document, with the key that the card keeps.
-"use strict";
-
-const STORED = "sluice-key";
-const at = (id) => document.getElementById(id);
-
-function stored() {
-  try { return sessionStorage.getItem(STORED) || ""; } catch { return ""; }
-}
+import { demand, keep, stored } from "./access.js";
+import { at } from "./elements.js";
 
 async function load(key) {
   const headers = key ? { "x-api-key": key } : {};
@@ -19,7 +13,7 @@ async function load(key) {
   if (answer.status === 401 || answer.status === 403) return ask(key);
   if (answer.status !== 200) return later("No release is loaded yet, so that there is nothing to describe.", key);
   const spec = await answer.json();
-  if (key) try { sessionStorage.setItem(STORED, key); } catch { /* It works until the page is reloaded. */ }
+  if (key) keep(key);
   at("notice").textContent = "";
   at("access").hidden = true;
   document.title = `${spec.info.title}: API`;
@@ -42,9 +36,7 @@ function show(spec, key) {
 
 function ask(refused) {
   at("notice").textContent = "";
-  at("key-fault").textContent = refused ? "The service does not accept this key. Ask who runs it for a valid one." : "";
-  at("access").hidden = false;
-  at("key").focus();
+  demand(Boolean(refused));
 }
 
 function later(words, key) {

@@ -13,10 +13,11 @@ from uuid import UUID
 
 import psycopg2
 
+from tabular import ids
 from tabular.problem import Fault, ProblemError
 from tabular.record import labels
 from tabular.record.labels import Label
-from tabular.releases.schema import refuse
+from tabular.releases.reading import refuse
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -105,7 +106,7 @@ class Found(NamedTuple):
     def prediction_id(self) -> str:
         """The answer's id, ending in the place; the first one's ends as it does."""
         whole = self.answer.answer_id
-        return f"{whole[:-4]}{self.place:04x}" if self.place else whole
+        return whole[: -ids.DIGITS] + ids.ending(self.place) if self.place else whole
 
 
 @dataclass(frozen=True)
@@ -273,7 +274,7 @@ def _by_request(label: Label, logged: Sequence[Answer]) -> Found | Fault:
 def _places(prediction_id: UUID | None) -> list[tuple[str, int]]:
     """The answers that a prediction may be of, and its place there: most ids end in it, old ones stand for all."""
     whole = str(prediction_id)
-    return [(f"{whole[:-4]}0000", int(whole[-4:], 16)), (whole, 0)]
+    return [ids.place(whole), (whole, 0)]
 
 
 def _wanted(given: Sequence[Label]) -> dict[str, Any]:

@@ -41,15 +41,15 @@ class Written(NamedTuple):
     probabilities: str
 
 
-@dataclass(frozen=True, slots=True)
-class Sheet:
-    """One answered block of an upload.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """Some rows and what they were answered.
 
     Attributes:
         answer_id: The first prediction's id.
         names: Of the columns.
-        size: How many predictions it holds.
-        latency_ms: From when the block was there to its answer.
+        latency_ms: Of a request, from its arrival to its answer, without what others tried before; of a block, from
+            when it was there to its answer.
     """
 
     answer_id: str
@@ -57,38 +57,38 @@ class Sheet:
     version: int
     role: Role
     names: Sequence[str]
-    size: int
-    written: Written
     latency_ms: float
     predicted_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry(Answered):
     """One answered request.
 
     Attributes:
-        answer_id: The first prediction's id.
-        names: Of the columns.
         rows: The instances, with a value for each name.
         answers: One per row.
-        latency_ms: From the request's arrival to its answer, without what others tried before.
     """
 
-    answer_id: str
-    request_id: str
-    version: int
-    role: Role
-    names: Sequence[str]
     rows: Sequence[Row]
     answers: Answers
-    latency_ms: float
-    predicted_at: datetime
 
     @property
     def size(self) -> int:
         """How many predictions it holds."""
         return len(self.rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet(Answered):
+    """One answered block of an upload.
+
+    Attributes:
+        size: How many predictions it holds.
+    """
+
+    size: int
+    written: Written
 
 
 @dataclass(frozen=True, slots=True)

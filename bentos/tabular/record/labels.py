@@ -6,17 +6,15 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from difflib import get_close_matches
 from typing import Any
 from uuid import UUID
 
 from tabular.exchange import SANE_ID
 from tabular.ids import MOST_PLACES
-from tabular.problem import MOST_FAULTS, Fault, ProblemError
+from tabular.problem import MOST_FAULTS, Fault
 from tabular.releases.contract import Contract, Input
 from tabular.releases.fields import field
-from tabular.releases.reading import parse
-from tabular.releases.schema import QUOTED, quote, refuse, repetitions, step
+from tabular.releases.reading import listed, parse, quote, refuse, repetitions, step, strangers
 
 MEMBERS = ("prediction_id", "request_id", "index", "label", "observed_at")
 #: Nothing was observed before; what lies ahead is a clock that goes wrong, or a zone that was forgotten.
@@ -70,7 +68,7 @@ def read(body: bytes, contract: Contract) -> list[Label]:
     faults: list[Fault] = []
     told: list[Label] = []
     known = target(contract)
-    for place, given in enumerate(_listed(parse(body), contract.limits.max_instances, faults)):
+    for place, given in enumerate(listed(parse(body), "labels", contract.limits.max_instances, faults)):
         label = _label(f"labels[{place}]", given, known, faults)
         if label:
             told.append(label)
@@ -118,27 +116,6 @@ def twice(labels: Sequence[Label], named: Sequence[object]) -> list[Fault]:
     return faults
 
 
-def _listed(document: Any, most: int, faults: list[Fault]) -> Sequence[Any]:
-    if not isinstance(document, dict):
-        faults.append(Fault("body", "is not an object", quote(document), '{"labels": [...]}'))
-        return ()
-    faults.extend(repetitions(document, ""))
-    faults.extend(_strangers("", document, ("labels",)))
-    labels = document.get("labels", _ABSENT)
-    allowed = f"a list of 1 to {most} objects"
-    if not isinstance(labels, list):
-        absent = labels is _ABSENT
-        message = "is missing" if absent else "is not a list"
-        faults.append(Fault("labels", message, None if absent else quote(labels), allowed))
-        return ()
-    if not labels:
-        faults.append(Fault("labels", "is empty", None, allowed))
-    if len(labels) > most:
-        detail = f"{len(labels)} labels; one request may hold {most}"
-        raise ProblemError(413, "too-many-labels", detail, [Fault("labels", "is too long", None, allowed)])
-    return labels
-
-
 def _label(path: str, given: Any, known: Target, faults: list[Fault]) -> Label | None:
     """One label, or None and faults."""
     if not isinstance(given, dict):
@@ -146,7 +123,7 @@ def _label(path: str, given: Any, known: Target, faults: list[Fault]) -> Label |
         return None
     before = len(faults)
     faults.extend(repetitions(given, path))
-    faults.extend(_strangers(path, given, MEMBERS))
+    faults.extend(strangers(path, given, MEMBERS, "is not known"))
     faults.extend(_owner_faults(path, given))
     if "label" not in given:
         faults.append(Fault(f"{path}.label", "is missing", None, known.allowed))
@@ -185,15 +162,6 @@ def _owner_faults(path: str, given: Mapping[str, Any]) -> list[Fault]:
         return []
     odd = [name for name in ("request_id", "index") if name in given]
     return [Fault(step(path, name), "is one too many", quote(given[name]), "prediction_id alone") for name in odd]
-
-
-def _strangers(path: str, given: Mapping[str, Any], names: Sequence[str]) -> list[Fault]:
-    faults = []
-    for name in [name for name in given if name not in names][:MOST_FAULTS]:
-        near = get_close_matches(name[:QUOTED], names, n=1)
-        allowed = f"did you mean {near[0]}?" if near else ", ".join(names)
-        faults.append(Fault(step(path, name), "is not known", quote(given[name]), allowed))
-    return faults
 
 
 def _named(label: Label) -> object:

@@ -217,6 +217,7 @@ class Log:
         with self._wire.talk() as link:
             try:
                 self._heartbeat.beat(link)
+            # Whatever else is wrong with it, it is not the answers'.
             except Exception as error:
                 if link.closed:
                     raise

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 import numpy.typing as npt
 
-from tabular.problem import MOST_FAULTS, Fault, ProblemError
+from tabular.problem import MOST_FAULTS, Fault
 from tabular.releases.contract import Contract, Value
 from tabular.releases.decoder import Decoder
 from tabular.releases.fields import fields
-from tabular.releases.reading import Repeated, parse
+from tabular.releases.reading import listed, parse, quote, refuse, repetitions, step, strangers
 from tabular.releases.sizes import sizes
-
-#: Longer texts are cut where they are quoted.
-QUOTED = 80
 
 #: The values of one instance, in the order of the contract's inputs; None where missing.
 Row = Sequence[Value]
@@ -75,7 +69,7 @@ class Schema:
         """
         faults: list[Fault] = []
         rows: list[Row] = []
-        for index, instance in enumerate(self._instances(document, faults)):
+        for index, instance in enumerate(listed(document, "instances", self._limits.max_instances, faults)):
             rows.append(self.row(f"instances[{index}]", instance, faults))
             if len(faults) >= MOST_FAULTS:
                 break
@@ -98,28 +92,6 @@ class Schema:
         columns = zip(self.fields, zip(*rows, strict=True), strict=True)
         return {field.name: field.tensor(column) for field, column in columns}
 
-    def _instances(self, document: Any, faults: list[Fault]) -> Sequence[Any]:
-        if not isinstance(document, dict):
-            faults.append(Fault("body", "is not an object", quote(document), '{"instances": [...]}'))
-            return ()
-        faults.extend(repetitions(document, ""))
-        strangers = sorted(document.keys() - {"instances"})[:MOST_FAULTS]
-        faults.extend(Fault(step("", n), "is not known", quote(document[n]), "instances") for n in strangers)
-        instances = document.get("instances", _ABSENT)
-        allowed = f"a list of 1 to {self._limits.max_instances} objects"
-        if instances is _ABSENT:
-            faults.append(Fault("instances", "is missing", None, allowed))
-            return ()
-        if not isinstance(instances, list):
-            faults.append(Fault("instances", "is not a list", quote(instances), allowed))
-            return ()
-        if not instances:
-            faults.append(Fault("instances", "is empty", None, allowed))
-        if len(instances) > self._limits.max_instances:
-            detail = f"{len(instances)} instances; one request may hold {self._limits.max_instances}"
-            raise ProblemError(413, "too-many-instances", detail, [Fault("instances", "is too long", None, allowed)])
-        return instances
-
     def row(self, path: str, instance: Any, faults: list[Fault]) -> Row:
         """One instance's values; what is wrong with it is added to the faults.
 
@@ -135,7 +107,7 @@ class Schema:
             return ()
         faults.extend(repetitions(instance, path))
         if self._limits.unknown_fields == "reject" and not instance.keys() <= self._known:
-            faults.extend(self._strangers(path, instance))
+            faults.extend(strangers(path, instance, self.names, "is not an input of this model"))
         row: list[Value] = []
         for field in self.fields:
             value = instance.get(field.name, _ABSENT)
@@ -150,44 +122,3 @@ class Schema:
                 value = field.settle(value)
             row.append(value)
         return row
-
-    def _strangers(self, path: str, instance: Mapping[str, Any]) -> Iterable[Fault]:
-        for name in [name for name in instance if name not in self._known][:MOST_FAULTS]:
-            near = get_close_matches(name[:QUOTED], self._known, n=1)
-            allowed = f"did you mean {near[0]}?" if near else f"the inputs: {', '.join(sorted(self._known))}"
-            yield Fault(step(path, name), "is not an input of this model", quote(instance[name]), allowed)
-
-
-def refuse(faults: Sequence[Fault]) -> None:
-    """Raise the problem that lists some faults, if there are any."""
-    if faults:
-        number = f"{len(faults)}" if len(faults) < MOST_FAULTS else f"at least {MOST_FAULTS}"
-        detail = f"{faults[0].path} {faults[0].message} (faults in all: {number})"
-        raise ProblemError(422, "contract", detail, faults[:MOST_FAULTS])
-
-
-def repetitions(content: Mapping[str, Any], path: str) -> Iterable[Fault]:
-    """The faults of names that occur more than once in an object."""
-    if isinstance(content, Repeated):
-        for name in content.names[:MOST_FAULTS]:
-            yield Fault(step(path, name), "occurs more than once", None, "each name once")
-
-
-def step(path: str, name: str) -> str:
-    """The path of a field; a name that would break the path is quoted."""
-    if name.isidentifier() and name.isascii() and len(name) <= QUOTED:
-        return f"{path}.{name}" if path else name
-    return f"{path}[{json.dumps(name[:QUOTED])}]"
-
-
-def quote(value: Any) -> Any:
-    """A value as it may be shown: short, and writable as JSON."""
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, str):
-        return value if len(value) <= QUOTED else f"{value[:QUOTED]}..."
-    if isinstance(value, int):
-        return value if abs(value) < 2**53 else f"an integer of {value.bit_length()} bits"
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    return f"a list of {len(value)}" if isinstance(value, list) else f"an object of {len(value)}"

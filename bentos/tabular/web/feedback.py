@@ -18,7 +18,7 @@ from tabular.record import labels
 from tabular.record.book import RETRY_AFTER, Book, Kept, away
 from tabular.record.labels import Label
 from tabular.web.aside import INLINE, Aside
-from tabular.web.predict import expect_json
+from tabular.web.predict import HINT
 
 #: Requests that may wait for the warehouse; further ones are sent away.
 MOST_WAITING = 32
@@ -46,7 +46,7 @@ class Feedback:
     async def __call__(self, exchange: Exchange) -> None:
         """Keep the labels in a request's body, and tell what became of them."""
         bundle = serving(self._desk.standing()).bundle
-        expect_json(exchange)
+        exchange.expect("application/json", HINT)
         work = (await exchange.body(bundle.schema.sizes.labels), bundle.contract)
         given = labels.read(*work) if len(work[0]) <= INLINE else await self._aside.run(labels.read, *work)
         kept = await self._keep(given, exchange.caller)

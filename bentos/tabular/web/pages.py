@@ -16,14 +16,15 @@ MEDIA: Mapping[str, bytes] = {
     ".css": b"text/css; charset=utf-8",
     ".js": b"text/javascript; charset=utf-8",
 }
-#: Address -> our own file.
+#: Address -> our own file. Listed once: what a request asks for leads to no folder.
 OWN: Mapping[str, str] = {
     "/": "card.html",
-    "/pages/card.css": "card.css",
-    "/pages/card.js": "card.js",
     "/docs": "docs.html",
-    "/pages/docs.css": "docs.css",
-    "/pages/docs.js": "docs.js",
+    **{
+        f"/pages/{path.name}": path.name
+        for path in sorted((PACKAGE / "pages").iterdir())
+        if path.suffix in (".css", ".js")
+    },
 }
 #: Address -> a file of the Swagger UI that comes with BentoML.
 SWAGGER: Mapping[str, str] = {

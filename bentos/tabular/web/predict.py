@@ -15,6 +15,8 @@ from tabular.problem import ProblemError
 from tabular.releases.standing import Challenger
 from tabular.web.aside import INLINE, Aside
 
+HINT = "send content-type: application/json, in UTF-8"
+
 
 @dataclass(frozen=True)
 class Predict:
@@ -40,7 +42,7 @@ class Predict:
             standing = self.desk.standing()
             champion, challenger = serving(standing), standing.challenger
             version = champion.version
-            expect_json(exchange)
+            exchange.expect("application/json", HINT)
             body = await exchange.body(self.form.most(champion.bundle.schema))
             key = (exchange.sane("x-sluice-key") or exchange.request_id) if challenger else ""
             begun = time.perf_counter()
@@ -65,19 +67,3 @@ class Predict:
     def _aside(self, challenger: Challenger | None, call: Call | None) -> None:
         if challenger and challenger.share == 0 and call and self.shadow:
             self.shadow.offer(challenger.release, call)
-
-
-def expect_json(exchange: Exchange) -> None:
-    """Refuse a body that is not declared to be plain JSON in UTF-8.
-
-    Raises:
-        ProblemError: It is declared to be something else, or nothing.
-    """
-    given = exchange.header("content-type")
-    if given != "application/json":
-        media, _, parameters = given.partition(";")
-        charset = parameters.lower().replace(" ", "").replace('"', "").removeprefix("charset=")
-        if media.strip().lower() != "application/json" or charset not in ("", "utf-8", "utf8"):
-            raise ProblemError(415, "unsupported-media-type", "send content-type: application/json, in UTF-8")
-    if exchange.header("content-encoding").lower() not in ("", "identity"):
-        raise ProblemError(415, "unsupported-media-type", "send the body without a content-encoding")

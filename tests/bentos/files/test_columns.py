@@ -46,7 +46,7 @@ def test_every_fault_of_a_header_is_told_at_once() -> None:
     assert faults(b"incme,rooms,rooms,furnished,colour") == [
         ("header.incme", "is not an input of this model", "did you mean income?"),
         ("header.rooms", "occurs more than once", "each name once"),
-        ("header.colour", "is not an input of this model", "the inputs: income, rooms, furnished, place"),
+        ("header.colour", "is not an input of this model", "one of: furnished, income, place, rooms"),
         ("header.income", "is missing", "a column of this name; is it what you call incme?"),
         ("header.place", "is missing", "a column of this name"),
     ]

@@ -6,20 +6,7 @@ import pytest
 
 from tabular.files.flow import Flow
 from tabular.problem import ProblemError
-
-
-class Clock:
-    """Stands still until it is moved."""
-
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
+from tests.bentos.conftest import Clock
 
 
 def test_whoever_moves_too_little_is_given_up_after_the_grace(clock: Clock) -> None:

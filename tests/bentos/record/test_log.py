@@ -17,7 +17,6 @@ from uuid import uuid4
 import psycopg2
 import pytest
 from psycopg2.extensions import connection as Connection
-from psycopg2.extensions import make_dsn, parse_dsn
 
 from sluice.adapters.migrations import migrate
 from sluice.adapters.warehouse import Warehouse
@@ -52,10 +51,22 @@ def make_log(warehouse: Warehouse, drops: list[int]) -> Iterator[MakeLog]:
         log.close(patience=0)
 
 
+def identity(moment: datetime) -> dict[str, Any]:
+    return {
+        "answer_id": ids.fresh(),
+        "request_id": uuid4().hex,
+        "version": 3,
+        "role": "champion",
+        "names": ["income", "place"],
+        "latency_ms": 1.5,
+        "predicted_at": moment,
+    }
+
+
 def entry(*rows: Sequence[Any], answers: Answers | None = None, moment: datetime | None = None) -> Entry:
     answers = answers or Answers([float(index) for index in range(len(rows))])
     moment = moment or datetime.now(UTC)
-    return Entry(ids.fresh(), uuid4().hex, 3, "champion", ["income", "place"], rows, answers, 1.5, moment)
+    return Entry(**identity(moment), rows=rows, answers=answers)
 
 
 def kept(warehouse: Warehouse, given: Entry | Sheet) -> list[dict[str, Any]]:
@@ -153,7 +164,7 @@ def test_six_characters_that_look_like_an_escape_are_kept(
     texts = ["\\u0000", "\\\\u0000", "a\\u0000"]
     given = entry(*[(1, text) for text in texts])
     written = Written(json.dumps([[1, text] for text in texts]), "{1,2,3}", "", "")
-    block = Sheet(ids.fresh(), uuid4().hex, 3, "champion", ["income", "place"], 3, written, 1.5, moment)
+    block = Sheet(**identity(moment), size=3, written=written)
     bad = Written(json.dumps([[1, text] for text in ("\\\x00", "a", "b")]), "{1,2,3}", "", "")
     refused = replace(block, answer_id=ids.fresh(), request_id=uuid4().hex, written=bad)
     for each in (given, block, refused):
@@ -263,16 +274,6 @@ def test_the_pause_between_two_tries_grows_and_ends_at_its_longest() -> None:
     assert LONGEST_PAUSE / 2 <= pause(1_000_000) <= LONGEST_PAUSE
 
 
-@pytest.fixture
-def way(warehouse: Warehouse) -> Iterator[Relay]:
-    """A way to the database that can be cut."""
-    parts = parse_dsn(warehouse.dsn)
-    relay = Relay(parts["host"], int(parts["port"]))
-    relay.mend()
-    yield relay
-    relay.cut()
-
-
 @pytest.mark.parametrize("away", [1.0, 6.0], ids=lambda seconds: f"{seconds:g} s")
 def test_a_database_that_is_back_is_written_to_in_seconds_and_its_outage_told_once(
     make_log: MakeLog,
@@ -283,7 +284,7 @@ def test_a_database_that_is_back_is_written_to_in_seconds_and_its_outage_told_on
     away: float,
 ) -> None:
     caplog.set_level(logging.INFO, "bentoml.tabular")
-    log = make_log(dsn=make_dsn(**parse_dsn(warehouse.dsn) | {"port": way.port}))
+    log = make_log(dsn=way.around(warehouse.dsn))
     log.start()
     before, after = entry((1, "a")), entry((2, "b"))
     log.offer(before)

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 
 import psycopg2
 import pytest
-from psycopg2.extensions import make_dsn, parse_dsn
 
 from sluice.adapters.warehouse import Warehouse
 from tabular.record.wire import Wire
@@ -18,20 +17,11 @@ MakeWire = Callable[[float], Wire]
 
 
 @pytest.fixture
-def way(warehouse: Warehouse) -> Iterator[Relay]:
-    parts = parse_dsn(warehouse.dsn)
-    relay = Relay(parts["host"], int(parts["port"]))
-    relay.mend()
-    yield relay
-    relay.cut()
-
-
-@pytest.fixture
 def make_wire(warehouse: Warehouse, way: Relay) -> Iterator[MakeWire]:
     made: list[Wire] = []
 
     def make(silence: float) -> Wire:
-        made.append(Wire(make_dsn(**parse_dsn(warehouse.dsn) | {"port": way.port}), "test", silence))
+        made.append(Wire(way.around(warehouse.dsn), "test", silence))
         made[-1].open()
         return made[-1]
 

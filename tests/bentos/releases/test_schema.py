@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tabular.problem import ProblemError
+from tabular.problem import MOST_FAULTS, ProblemError
 from tabular.releases.contract import Contract
-from tabular.releases.schema import MOST_FAULTS, Schema, parse
+from tabular.releases.reading import parse
+from tabular.releases.schema import Schema
 from tests.bentos import bundles
 from tests.bentos.bundles import EXAMPLE, Recipe
 

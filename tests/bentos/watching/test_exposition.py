@@ -8,7 +8,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-from psycopg2.extensions import make_dsn, parse_dsn
 
 from sluice.adapters.warehouse import Warehouse
 from tests.bentos import bundles
@@ -23,8 +22,7 @@ SUCCESS = "prediction_log_last_success_timestamp_seconds"
 @pytest.fixture(scope="module")
 def way(warehouse: Warehouse) -> Iterator[Relay]:
     """The way to the database."""
-    parts = parse_dsn(warehouse.dsn)
-    relay = Relay(parts["host"], int(parts["port"]))
+    relay = Relay.before(warehouse.dsn)
     relay.mend()
     yield relay
     relay.cut()
@@ -51,7 +49,7 @@ def service(serve: Callable[..., Service], warehouse: Warehouse, way: Relay, sto
     started = serve(
         SLUICE_WORKERS="2",
         SLUICE_OBJECT_STORE=store.as_uri(),
-        SLUICE_WAREHOUSE_DSN=make_dsn(**parse_dsn(warehouse.dsn) | {"port": way.port}),
+        SLUICE_WAREHOUSE_DSN=way.around(warehouse.dsn),
         SLUICE_LOG_ROWS=str(CAPACITY),
     ).wait()
     eventually(lambda: value(started, "prediction_log_capacity_rows") == 2 * CAPACITY)

@@ -483,8 +483,7 @@ def test_who_waited_behind_a_try_that_failed_does_not_wait_for_another() -> None
 @pytest.fixture(scope="module")
 def way(warehouse: Warehouse) -> Iterator[Relay]:
     """A way to the warehouse."""
-    parts = urlsplit(warehouse.dsn)
-    relay = Relay(str(parts.hostname), int(parts.port or 0))
+    relay = Relay.before(warehouse.dsn)
     relay.mend()
     yield relay
     relay.cut()

@@ -7,20 +7,7 @@ from itertools import repeat
 import pytest
 
 from tabular.web.pace import MOST_CALLERS, Pace, household
-
-
-class Clock:
-    """Stands still until it is moved."""
-
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
+from tests.bentos.conftest import Clock
 
 
 def test_as_many_as_the_bucket_holds_come_at_once_and_the_next_waits(clock: Clock) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from pathlib import Path
+from urllib.parse import urljoin
 
 import httpx
 import pytest
@@ -39,6 +40,21 @@ def ask(path: str, headers: dict[str, str] | None = None, method: str = "GET") -
             return await client.request(method, path, headers=headers)
 
     return asyncio.run(send())
+
+
+def loaded(path: str) -> set[str]:
+    """The addresses that a page leads to: itself, its scripts and styles, and what those import."""
+    found: set[str] = set()
+    ahead = {path}
+    while ahead:
+        address = ahead.pop()
+        found.add(address)
+        text = ask(address, BROWSER).text if address not in pages.SWAGGER else ""
+        named = re.findall(
+            r'<script src="([^"]+)|<link rel="stylesheet" href="([^"]+)|^import .* from "([^"]+)', text, re.M
+        )
+        ahead |= {urljoin(address, name) for names in named for name in names if name} - found
+    return found
 
 
 @pytest.mark.parametrize("path", SHELL)
@@ -83,7 +99,16 @@ def test_every_file_of_the_pages_has_an_address_and_nothing_leads_elsewhere() ->
         addresses = re.findall(r"https?://[^\s\"'`)]+", text)
         assert set(addresses) <= {"http://www.w3.org/2000/svg"}
         # Scripts and styles within the page would not be obeyed.
-        assert not re.search(r"<style|<script(?! src)|\son\w+=|\sstyle=|innerHTML|insertAdjacentHTML|\beval\(", text)
+        assert not re.search(r"<style|<script(?! src=)|\son\w+=|\sstyle=|innerHTML|insertAdjacentHTML|\beval\(", text)
+
+
+@pytest.mark.parametrize("path", ["/", "/docs"], ids=["card", "docs"])
+def test_whatever_a_page_loads_is_there(path: str) -> None:
+    assert loaded(path) <= {*pages.OWN, *pages.SWAGGER}
+
+
+def test_every_file_of_the_pages_is_loaded_by_one() -> None:
+    assert loaded("/") | loaded("/docs") == {*pages.OWN, *pages.SWAGGER}
 
 
 def test_the_api_says_whether_it_asks_for_a_key() -> None:
