@@ -113,6 +113,11 @@ class UseCase(Frozen):
         return self.gate.change.metric or default_metric(self.task)
 
     @property
+    def performance_metric(self) -> Metric:
+        """What a release is looked after by, once labels arrive."""
+        return self.monitoring.performance.metric or self.change_metric
+
+    @property
     def identity(self) -> tuple[str, ...]:
         """The columns that make two rows the same thing."""
         return self.training.split.identity or tuple(c.name for c in self.inputs)
@@ -212,6 +217,7 @@ class UseCase(Frozen):
         used = [("gate.thresholds", m) for m in self.gate.thresholds]
         used += [(f"gate.slices {s.column!r}", m) for s in self.gate.slices for m in s.thresholds]
         used += [("training.metric", self.search_metric), ("gate.change.metric", self.change_metric)]
+        used += [("monitoring.performance.metric", self.performance_metric)]
         for place, metric in used:
             if metric not in known:
                 raise ValueError(f"{place}: {metric!r} cannot judge a {self.task}; use one of: {', '.join(known)}")
