@@ -22,6 +22,8 @@ Header = tuple[bytes, bytes]
 JSON = b"application/json"
 #: How the declaration of a type may go on.
 UTF8 = frozenset({"charset=utf-8", "charset=utf8"})
+#: Set in a request's scope where its whole body is there, so that nobody need wait for it.
+WHOLE = "tabular.whole"
 #: What a caller may choose as a request's id, or as the key that decides its side.
 SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
@@ -93,7 +95,7 @@ class Exchange:
         self._receive = receive
         self._send = send
         self._bounds = bounds
-        self.request_id = self.sane("x-request-id") or ids.fresh().replace("-", "")
+        self.request_id = self.sane("x-request-id") or ids.request()
 
     def header(self, name: str) -> str:
         """A header's value, by its name in lower case; empty where it is absent."""
@@ -139,6 +141,8 @@ class Exchange:
         declared = self.header("content-length")
         if declared.isdecimal() and int(declared) > most:
             raise self._too_large(most)
+        if WHOLE in self.scope:
+            return await self._whole(most)
         try:
             async with asyncio.timeout(self._bounds.seconds):
                 return await self._whole(most)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import signal
 import socket
@@ -24,7 +25,6 @@ from local.ports import free_port
 from tests.bentos.bundles import USE_CASE
 
 BENTOS = Path(__file__).resolve().parents[2] / "bentos"
-FILES = ("manifest.json", "model.onnx", "contract.json", "golden.json", "reference.parquet")
 
 
 def eventually(check: Callable[[], Any], within: float = 30.0, every: float = 0.05) -> Any:
@@ -144,7 +144,7 @@ class Mlflow:
         with httpx.Client(base_url=f"{self.url}/api/2.0", timeout=30) as client:
             client.post("/mlflow/registered-models/create", json={"name": USE_CASE})
             run = client.post("/mlflow/runs/create", json={"experiment_id": "0"}).json()["run"]["info"]
-            for name in FILES:
+            for name in ("manifest.json", *json.loads((bundle / "manifest.json").read_text())["files"]):
                 path = f"/mlflow-artifacts/artifacts/0/{run['run_id']}/artifacts/bundle/{name}"
                 client.put(path, content=(bundle / name).read_bytes()).raise_for_status()
             sha256 = hashlib.sha256((bundle / "manifest.json").read_bytes()).hexdigest()

@@ -125,7 +125,7 @@ def score(release: Release, call: Call) -> Scored:
     rows = call.form.rows(bundle.schema, call.body)
     values = bundle.predict(bundle.schema.tensors(rows))
     usable = bundle.outputs.usable(values)
-    if not usable.all():
+    if not all(usable.tolist()):
         raise _unanswerable(call.form, np.flatnonzero(~usable).tolist())
     return Scored(ids.fresh(), rows, bundle.outputs.answers(values))
 

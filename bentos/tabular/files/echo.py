@@ -20,7 +20,7 @@ from tabular.files.cells import quoted
 from tabular.files.table import Checked, Texts
 from tabular.record.entries import Written, array
 from tabular.releases.contract import Contract, Interval, Label
-from tabular.releases.outputs import Doubles, Outputs, bounds
+from tabular.releases.outputs import Doubles, Ends, Outputs
 
 ID, ERROR = "prediction_id", "error"
 NO_PREDICTION = "the model has no prediction for these values"
@@ -66,13 +66,13 @@ class Numbers:
     """A number, and both ends of its interval where it has one."""
 
     def __init__(self, interval: Interval | None) -> None:
-        self._interval = interval
+        self._ends = Ends.of(interval) if interval else None
         self.names = ["prediction", *(["prediction_low", "prediction_high"] if interval else [])]
 
     def columns(self, outputs: Doubles) -> list[Texts]:
         columns = [outputs[:, 0]]
-        if self._interval:
-            columns += [*bounds(self._interval, outputs[:, 0]).T]
+        if self._ends:
+            columns += self._ends.arrays(outputs[:, 0])
         return [_numbers(column) for column in columns]
 
     def logged(self, outputs: Doubles, columns: Sequence[Texts]) -> tuple[str, str, str]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -20,8 +19,8 @@ Role = Literal["champion", "challenger", "shadow"]
 
 ANSWERS = """
 COPY serving.answers (
-    answer_id, request_id, use_case, model_version, role, upload, size, names, features, predictions, labels,
-    probabilities, latency_ms, predicted_at
+    answer_id, request_id, size, latency_ms, predicted_at, features, predictions, labels, probabilities,
+    use_case, model_version, role, upload, names
 ) FROM STDIN WITH (FORMAT csv)
 """
 FAILURES = """
@@ -116,32 +115,46 @@ class Failure:
 Record = Entry | Sheet | Failure
 
 
-def answers(records: Iterable[Record], use_case: str) -> io.StringIO:
-    """The answered requests among some records, as `ANSWERS` copies them."""
-    text = io.StringIO()
-    for entry in records:
-        if isinstance(entry, Failure):
-            continue
-        upload, written = ("t", entry.written) if isinstance(entry, Sheet) else ("f", _written(entry))
-        identity = (entry.answer_id, entry.request_id, use_case, str(entry.version), entry.role, upload)
-        rows = (str(entry.size), array(entry.names), *written)
-        values = (*identity, *rows, repr(entry.latency_ms), entry.predicted_at.isoformat())
-        # Not by the standard library's writer, which takes ten times as long for long texts.
-        text.write(",".join(map(_quoted, values)) + "\n")
-    text.seek(0)
-    return text
+class Line(NamedTuple):
+    """A record as the database reads it, made by whoever was asked: the thread that writes would hold the others up.
+
+    Attributes:
+        size: How much room it takes in the log.
+        day: The partition of an answer; None of a failure.
+    """
+
+    size: int
+    day: date | None
+    text: bytes
 
 
-def failures(records: Iterable[Record], use_case: str) -> io.StringIO:
-    """The failures among some records, as `FAILURES` copies them."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    for given in records:
-        if isinstance(given, Failure):
-            identity = (given.failure_id, given.request_id, use_case, given.version, given.role)
-            writer.writerow((*identity, given.reason, given.failed_at.isoformat()))
-    text.seek(0)
-    return text
+def line(record: Record, use_case: str) -> Line:
+    """A record as `ANSWERS` or `FAILURES` copies it.
+
+    Raises:
+        ValueError: It cannot be written as text.
+    """
+    if isinstance(record, Failure):
+        identity = (record.failure_id, record.request_id, use_case, str(record.version), record.role)
+        values = (*identity, record.reason, record.failed_at.isoformat())
+        return Line(record.size, None, (",".join(map(_quoted, values)) + "\n").encode())
+    written = record.written if isinstance(record, Sheet) else _written(record)
+    kind = _kind(use_case, record.version, record.role, isinstance(record, Sheet), tuple(record.names))
+    moment = record.predicted_at
+    # Not by the standard library's writer, which takes ten times as long for long texts.
+    text = (
+        f"{record.answer_id},{record.request_id},{record.size},{record.latency_ms!r},{moment.isoformat()},"
+        f"{_quoted(written.features)},{_quoted(written.predictions)},{_quoted(written.labels)},"
+        f"{_quoted(written.probabilities)},{kind}"
+    )
+    return Line(record.size, moment.date(), text.encode())
+
+
+@lru_cache(maxsize=64)
+def _kind(use_case: str, version: int, role: Role, is_upload: bool, names: Sequence[str]) -> str:
+    """What all answers of a release have in common; the end of a line."""
+    values = (use_case, str(version), role, "t" if is_upload else "f", array(names))
+    return ",".join(map(_quoted, values)) + "\n"
 
 
 def _written(entry: Entry) -> Written:

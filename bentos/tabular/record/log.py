@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import random
 import threading
@@ -13,7 +14,7 @@ from datetime import date
 import psycopg2
 
 from tabular.record import entries
-from tabular.record.entries import Failure, Record
+from tabular.record.entries import Line, Record
 from tabular.record.heartbeat import Heartbeat
 from tabular.record.wire import Wire
 
@@ -24,6 +25,8 @@ BATCH_EVERY = 0.25
 LONGEST_PAUSE = 2.0
 #: Predictions in one COPY.
 BATCH_ROWS = 5000
+#: Bytes that are given to the driver at once.
+PIECE = 1 << 18
 
 ENSURE_PARTITION = "SELECT serving.ensure_partition(%(day)s)"
 
@@ -55,9 +58,9 @@ class Log:
         self._capacity = capacity
         self._on_drop = on_drop
         self._on_write = on_write
-        self._waiting: deque[Record] = deque()
+        self._waiting: deque[Line] = deque()
         #: Taken from the queue and not settled yet; the last one is written next.
-        self._batches: list[Sequence[Record]] = []
+        self._batches: list[Sequence[Line]] = []
         #: Whether that one was tried before, and may have been written: its end was not heard of.
         self._in_doubt = False
         self._rows = 0
@@ -85,16 +88,25 @@ class Log:
 
     def offer(self, record: Record) -> None:
         """Take a record if there is room for it; never waits, never fails."""
+        taken = record.size <= self.room and self._put(record)
+        if not taken:
+            self._on_drop(record.size)
+
+    def _put(self, record: Record) -> bool:
+        try:
+            line = entries.line(record, self._use_case)
+        except (ValueError, OverflowError) as error:
+            logger.error("an answer cannot be logged: %s", _first_line(error))
+            return False
         with self._lock:
-            taken = record.size <= self._capacity - self._rows
+            taken = line.size <= self.room
             if taken:
-                self._rows += record.size
-                self._waiting.append(record)
+                self._rows += line.size
+                self._waiting.append(line)
                 if self._rows >= BATCH_ROWS:
                     # A whole batch does not wait for its moment: uploads wait for room.
                     self._full.set()
-        if not taken:
-            self._on_drop(record.size)
+        return taken
 
     def close(self, patience: float = 5.0) -> None:
         """Write what waits, take the heartbeat back, end.
@@ -149,22 +161,25 @@ class Log:
         """One round: a heartbeat where it is due, then everything that waits."""
         self._connect()
         self._beat()
-        while (self._batches or self._waiting) and not self._is_late():
+        # What comes meanwhile waits for the next round: written as it comes, every answer would be a transaction.
+        due = len(self._waiting)
+        while (self._batches or due) and not self._is_late():
             if not self._batches:
-                self._batches.append(self._take())
+                self._batches.append(self._take(due))
+                due -= len(self._batches[-1])
             self._write(self._batches[-1])
             self._beat()
 
-    def _take(self) -> Sequence[Record]:
-        batch: list[Record] = []
+    def _take(self, most: int) -> Sequence[Line]:
+        batch: list[Line] = []
         rows = 0
-        while self._waiting and (not batch or rows + self._waiting[0].size <= BATCH_ROWS):
-            record = self._waiting.popleft()
-            batch.append(record)
-            rows += record.size
+        while len(batch) < most and (not batch or rows + self._waiting[0].size <= BATCH_ROWS):
+            line = self._waiting.popleft()
+            batch.append(line)
+            rows += line.size
         return batch
 
-    def _write(self, batch: Sequence[Record]) -> None:
+    def _write(self, batch: Sequence[Line]) -> None:
         """Write a batch whole; where a record is the fault, leave the halves, until only that one is left out."""
         in_doubt, self._in_doubt = self._in_doubt, True
         try:
@@ -175,8 +190,7 @@ class Log:
                 self._settle(self._on_write)
             else:
                 self._halve()
-        # The two that are not the database's: what cannot even be written as text.
-        except (psycopg2.DataError, psycopg2.IntegrityError, ValueError, OverflowError) as error:
+        except (psycopg2.DataError, psycopg2.IntegrityError) as error:
             if len(batch) > 1:
                 self._halve()
             else:
@@ -185,20 +199,22 @@ class Log:
         else:
             self._settle(self._on_write)
 
-    def _copy(self, batch: Sequence[Record]) -> None:
-        days = {record.predicted_at.date() for record in batch if not isinstance(record, Failure)}
+    def _copy(self, batch: Sequence[Line]) -> None:
+        days = {line.day for line in batch if line.day}
+        answers = b"".join(line.text for line in batch if line.day)
+        failures = b"".join(line.text for line in batch if not line.day)
         with self._wire.talk() as link, link, link.cursor() as cursor:
             for day in days - self._days:
                 cursor.execute(ENSURE_PARTITION, {"day": day})
-            if days:
-                cursor.copy_expert(entries.ANSWERS, entries.answers(batch, self._use_case))
-            if any(isinstance(record, Failure) for record in batch):
-                cursor.copy_expert(entries.FAILURES, entries.failures(batch, self._use_case))
+            if answers:
+                cursor.copy_expert(entries.ANSWERS, io.BytesIO(answers), PIECE)
+            if failures:
+                cursor.copy_expert(entries.FAILURES, io.BytesIO(failures), PIECE)
         self._days.update(days)
 
     def _settle(self, tell: Callable[[int], None]) -> None:
         """Be done with a batch, one way or the other."""
-        size = sum(record.size for record in self._batches.pop())
+        size = sum(line.size for line in self._batches.pop())
         self._in_doubt = False
         with self._lock:
             self._rows -= size

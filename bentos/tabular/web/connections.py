@@ -17,7 +17,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http import auto
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from tabular.exchange import Cut
+from tabular.exchange import WHOLE, Cut
 from tabular.web.door import Lane
 
 #: Of a request's first line and headers; also of a body that nobody reads any more.
@@ -49,7 +49,8 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
-        super().connection_made(transport)
+        corked: Any = Corked(transport, self.loop)
+        super().connection_made(corked)
         self._owe()
         self._watch()
 
@@ -122,9 +123,11 @@ class Connection(HttpToolsProtocol):
         self._answered = cycle
         super()._start_asgi_task(cycle, partial(self._run, cycle, app))
 
-    async def _run(self, cycle: RequestResponseCycle, app: Any, *given: Any) -> None:
+    async def _run(self, cycle: RequestResponseCycle, app: Any, scope: Any, *given: Any) -> None:
+        if not cycle.more_body:
+            scope[WHOLE] = True
         try:
-            await app(*given)
+            await app(scope, *given)
         except Cut:
             # Which tells uvicorn that nothing more is to be said, neither to the caller nor in the log.
             cycle.disconnected = True
@@ -173,6 +176,49 @@ class Connection(HttpToolsProtocol):
             if self._asked and self._is_silent():
                 self.transport.write(STATUS_LINE[status] + b"content-length: 0\r\nconnection: close\r\n\r\n")
             self.transport.close()
+
+
+class Corked:
+    """A transport that sends an answer's head together with the beginning of its body: each is a call of the system.
+
+    Args:
+        transport: What sends.
+        loop: The head waits no longer than until its next round.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._soon = loop.call_soon
+        self._held: bytes | None = None
+        self.is_closing = transport.is_closing
+        self.get_extra_info = transport.get_extra_info
+        self.pause_reading = transport.pause_reading
+        self.resume_reading = transport.resume_reading
+
+    def write(self, data: bytes) -> None:
+        """Send, or hold until there is more."""
+        if self._held is None:
+            self._held = data
+            self._soon(self.flush)
+        else:
+            held, self._held = self._held, None
+            self._transport.writelines((held, data))
+
+    def flush(self) -> None:
+        """Send what is held."""
+        if self._held is not None:
+            held, self._held = self._held, None
+            self._transport.write(held)
+
+    def close(self) -> None:
+        """Close once everything is sent."""
+        self.flush()
+        self._transport.close()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._held = None
+        self._transport.abort()
 
 
 def bound(seconds: float) -> None:

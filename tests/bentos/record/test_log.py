@@ -132,6 +132,24 @@ def test_the_log_holds_numbers_or_classes(
         assert warehouse.execute(insert, values) == 1
 
 
+def test_what_comes_meanwhile_waits_for_the_next_round(make_log: MakeLog, warehouse: Warehouse) -> None:
+    log = make_log()
+    log.start()
+    given = [entry((1, "a")) for _ in range(300)]
+    for each in given:
+        log.offer(each)
+        time.sleep(0.002)
+    log.close()
+    (written,) = warehouse.rows(
+        "SELECT count(*) AS answers, count(DISTINCT xmin::text) AS transactions FROM serving.answers"
+        " WHERE answer_id::text = ANY(%(ids)s)",
+        {"ids": [each.answer_id for each in given]},
+    )
+    assert written["answers"] == 300
+    # Four a second; a busy machine takes longer than the 0.6 seconds.
+    assert written["transactions"] <= 30
+
+
 def test_each_day_gets_its_partition(make_log: MakeLog, warehouse: Warehouse) -> None:
     log = make_log()
     days = [entry((1, "a"), moment=datetime(2031, 5, day, 23, 59, 59, tzinfo=UTC)) for day in (1, 2)]

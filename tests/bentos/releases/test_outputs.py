@@ -109,7 +109,9 @@ def interval(scale: str, half: float, minimum: float | None = None, maximum: flo
 
 
 def bounds(given: Interval, prediction: float) -> tuple[float, float]:
-    [[low, high]] = outputs.bounds(given, np.array([prediction])).tolist()
+    ends = outputs.Ends.of(given)
+    low, high = ends.around(prediction)
+    assert [each.tolist() for each in ends.arrays(np.array([prediction]))] == [[low], [high]]
     return low, high
 
 

@@ -12,7 +12,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import httpx
@@ -500,8 +499,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def service(serve: Callable[..., Service], warehouse: Warehouse, way: Relay, folder: Path) -> Service:
     """A service that tells cheap flats from dear ones."""
-    parts = urlsplit(warehouse.dsn)
-    dsn = parts._replace(netloc=f"{parts.username}:{parts.password}@127.0.0.1:{way.port}").geturl()
+    dsn = way.around(warehouse.dsn)
     return serve(SLUICE_BUNDLE=str(folder), SLUICE_WAREHOUSE_DSN=dsn).wait()
 
 
