@@ -155,9 +155,11 @@ def _profile(outcomes: Sequence[Outcome]) -> str:
     """What of a request's CPU is which step of Sluice's, the server around it, and the rest."""
     steps = [field.name for field in fields(Steps)]
     lines = [
-        "CPU milliseconds for one request: the steps of Sluice's own application with no server around it; what the "
-        "log adds, with what its thread costs the others; the constant's CPU, for HTTP and BentoML; and what was "
-        "measured of the service with the fewest clients, where rows that the log drops cost less than they do here.",
+        "CPU milliseconds for one request with the fewest clients: the steps of Sluice's own application with no "
+        "server around it, each on the clock of its thread; what the thread costs that writes the log; the constant's "
+        "CPU, for HTTP and BentoML; and what was measured of the service. The steps are timed in a loop, with "
+        "everything in the processor's caches; between two requests of one client the server sleeps, and finds them "
+        "filled by others.",
         "",
         f"| model | rows | {' | '.join(steps)} | HTTP, BentoML | sum | CPU as measured |",
         f"|---|{'---:|' * (len(steps) + 4)}",

@@ -11,19 +11,19 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 #: How often each step is timed, and most rows in all: the log holds no more.
 TIMES, ROWS = 1000, 10_000
 #: Seconds within which it must have loaded its release.
 PATIENCE = 60
-#: The log looks for rows four times a second; two looks without any work are the end.
-PAUSE, QUIET = 0.6, 0.03
+#: The log writes four times a second; after this long everything is written.
+PAUSE = 1.0
 #: The variable that holds a request's own headers.
 HEADERS = "REQUEST_HEADERS"
 
@@ -37,7 +37,7 @@ class Steps:
         tensors: From the rows to the graph's inputs.
         graph: From the inputs to predictions, in ONNX Runtime.
         answer: All else that its application does: key, headers, ids, the answer's JSON text, metrics.
-        log: Writing the rows to the database, and what the thread that does it costs the others.
+        log: Writing the rows to the database, in the thread that does nothing else.
     """
 
     read: float
@@ -54,7 +54,7 @@ class Steps:
 
 
 def measure(environment: Mapping[str, str], folder: Path, body: str, headers: Mapping[str, str]) -> Steps:
-    """Time a request with the log and without, each in a process of its own.
+    """Time a request in a process of its own.
 
     Args:
         environment: What the service is told.
@@ -62,31 +62,22 @@ def measure(environment: Mapping[str, str], folder: Path, body: str, headers: Ma
         body: Of the request.
         headers: Of the request, beside those that every one has.
     """
-    told = {**environment, "PYTHONPATH": str(folder), HEADERS: json.dumps(dict(headers))}
-    logged = _run(told, body)
-    bare = _run({**told, "SLUICE_WAREHOUSE_DSN": ""}, body)
-    inner = {name: value for name, value in bare.items() if name != "application"}
-    return Steps(
-        **inner,
-        answer=bare["application"] - sum(inner.values()),
-        log=logged["application"] - bare["application"],
-    )
-
-
-def _run(environment: Mapping[str, str], body: str) -> dict[str, float]:
     home = Path(environment["BENTOML_HOME"], "steps")
     home.mkdir(exist_ok=True)
     # Several processes may serve, so that BentoML has them count in files.
     told = {**os.environ, **environment, "PROMETHEUS_MULTIPROC_DIR": str(home)}
+    told |= {"PYTHONPATH": str(folder), HEADERS: json.dumps(dict(headers))}
     ended = subprocess.run(  # noqa: S603 - our own
         (sys.executable, __file__), input=body, env=told, stdout=subprocess.PIPE, text=True, check=True
     )
-    times: dict[str, float] = json.loads(ended.stdout)
-    return times
+    return Steps(**json.loads(ended.stdout))
 
 
-def steps(body: bytes) -> dict[str, float]:
-    """CPU milliseconds of a request's steps, and of the whole application."""
+def steps(body: bytes) -> Steps:
+    """CPU milliseconds of a request's steps: each a mean, on the clock of the thread that does it.
+
+    The clock of the whole process would count what threads do that no request asks for.
+    """
     from tabular.releases import bundle as bundles
 
     folder = Path(os.environ["SLUICE_BUNDLE"])
@@ -95,25 +86,23 @@ def steps(body: bytes) -> dict[str, float]:
     rows = bundle.schema.instances(body)
     tensors = bundle.schema.tensors(rows)
     times = min(TIMES, ROWS // len(rows))
-    return {
-        "read": _time(lambda: bundle.schema.instances(body), times),
-        "tensors": _time(lambda: bundle.schema.tensors(rows), times),
-        "graph": _time(lambda: bundle.predict(tensors), times),
-        "application": asyncio.run(_application(body, times)),
-    }
+    read = _time(lambda: bundle.schema.instances(body), times)
+    fed = _time(lambda: bundle.schema.tensors(rows), times)
+    graph = _time(lambda: bundle.predict(tensors), times)
+    whole, log = asyncio.run(_application(body, times))
+    return Steps(read=read, tensors=fed, graph=graph, answer=whole - read - fed - graph, log=log)
 
 
 def _time(step: Callable[[], Any], times: int) -> float:
-    seen: list[float] = []
+    step()
+    begun = time.thread_time()
     for _ in range(times):
-        begun = time.process_time()
         step()
-        seen.append((time.process_time() - begun) * 1000)
-    return median(seen)
+    return (time.thread_time() - begun) / times * 1000
 
 
-async def _application(body: bytes, times: int) -> float:
-    """The mean, until nothing is left to write."""
+async def _application(body: bytes, times: int) -> tuple[float, float]:
+    """What a request costs the thread that answers, and the one that writes."""
     from tabular.service import Tabular
 
     service = Tabular()
@@ -122,13 +111,20 @@ async def _application(body: bytes, times: int) -> float:
         while not await service.__is_ready__():
             await asyncio.sleep(0.05)
     await _ask(service.application, body)
-    _rest()
-    begun = time.process_time()
+    log = next(thread for thread in threading.enumerate() if thread.name == "log")
+    clock = time.pthread_getcpuclockid(log.ident or 0)
+    written = time.clock_gettime(clock)
+    time.sleep(PAUSE)
+    # What it uses without any request: it looks whether there is something, and shows that the process lives.
+    idle, since = (time.clock_gettime(clock) - written) / PAUSE, time.monotonic()
+    begun, written = time.thread_time(), time.clock_gettime(clock)
     for _ in range(times):
         await _ask(service.application, body)
-    used = _rest() - begun
+    used = time.thread_time() - begun
+    time.sleep(PAUSE)
+    logged = time.clock_gettime(clock) - written - idle * (time.monotonic() - since)
     service.stop()
-    return used / times * 1000
+    return used / times * 1000, logged / times * 1000
 
 
 async def _ask(application: Callable[..., Any], body: bytes) -> None:
@@ -157,15 +153,5 @@ async def _ask(application: Callable[..., Any], body: bytes) -> None:
     await application(scope, receive, send)
 
 
-def _rest() -> float:
-    """Wait until this process has nothing left to do, and return the CPU seconds that it had used by then."""
-    used = time.process_time()
-    while True:
-        time.sleep(PAUSE)
-        before, used = used, time.process_time()
-        if used - before < QUIET * PAUSE:
-            return before
-
-
 if __name__ == "__main__":
-    print(json.dumps(steps(sys.stdin.buffer.read())))
+    print(json.dumps(asdict(steps(sys.stdin.buffer.read()))))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import random
 import time
+from collections.abc import Sequence
+from functools import lru_cache
 
 #: The places of an answer's predictions are the last digits of their ids.
 DIGITS = 4
@@ -40,7 +42,12 @@ def predictions(answer_id: str, size: int) -> list[str]:
         size: How many, at most `MOST_PLACES`.
     """
     stem = answer_id[:-DIGITS]
-    return [stem + ending(place) for place in range(size)]
+    return [stem + end for end in _endings(size)]
+
+
+@lru_cache(maxsize=4)
+def _endings(size: int) -> Sequence[str]:
+    return tuple(map(ending, range(size)))
 
 
 def ending(place: int) -> str:

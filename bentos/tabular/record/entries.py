@@ -161,7 +161,7 @@ def _written(entry: Entry) -> Written:
     answers = entry.answers
     features = _encode(entry.rows).decode()
     if answers.probabilities is None:
-        return Written(features, f"{{{','.join(map(repr, answers.predictions))}}}", "", "")
+        return Written(features, f"{{{_encode(answers.predictions)[1:-1].decode()}}}", "", "")
     return Written(features, "", array(map(str, answers.predictions)), _encode(answers.probabilities).decode())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol
@@ -21,6 +21,8 @@ Mask = npt.NDArray[np.bool_]
 #: How far a probability may lie outside of 0 to 1, and the sum of a row's from 1, through rounding alone.
 ROUNDING = 1e-9
 SUM_ROUNDING = 1e-6
+#: So many rows are answered without arrays.
+FEW_ROWS = 8
 #: e to this is still a double.
 MOST_EXPONENT = 700.0
 
@@ -97,8 +99,8 @@ class Number:
 
     def documents(self, answers: Answers, prediction_ids: Sequence[str]) -> list[dict[str, Any]]:
         numbers: Sequence[Any] = answers.predictions
-        intervals: Iterable[list[float] | None]
-        intervals = map(self._ends.around, numbers) if self._ends else [None] * len(numbers)
+        intervals: Sequence[list[float] | None]
+        intervals = self._ends.pairs(numbers) if self._ends else [None] * len(numbers)
         return [
             {"prediction": number, "interval": interval, "prediction_id": prediction_id}
             for number, interval, prediction_id in zip(numbers, intervals, prediction_ids, strict=True)
@@ -195,7 +197,7 @@ def of(contract: Contract) -> Outputs:
 class Ends:
     """Both ends of the intervals around predictions: straight lines, also where log(1 + y) ± h is e^±h · (1 + y) - 1.
 
-    They are cut to the target's declared range, and always finite. A row or two are many times quicker without arrays.
+    They are cut to the target's declared range, and always finite.
 
     Attributes:
         low: Slope and offset of the lower end.
@@ -223,6 +225,14 @@ class Ends:
         least = -sys.float_info.max if interval.minimum is None else interval.minimum
         most = sys.float_info.max if interval.maximum is None else interval.maximum
         return cls(low, high, floor, least, most)
+
+    def pairs(self, predictions: Sequence[float]) -> list[list[float]]:
+        """Both ends around each prediction, in the output's unit."""
+        # An array costs as much as a few rows do without.
+        if len(predictions) <= FEW_ROWS:
+            return [self.around(prediction) for prediction in predictions]
+        both: list[list[float]] = np.column_stack(self.arrays(np.array(predictions))).tolist()
+        return both
 
     def around(self, prediction: float) -> list[float]:
         """Both ends around one prediction, in the output's unit."""

@@ -111,6 +111,7 @@ def interval(scale: str, half: float, minimum: float | None = None, maximum: flo
 def bounds(given: Interval, prediction: float) -> tuple[float, float]:
     ends = outputs.Ends.of(given)
     low, high = ends.around(prediction)
+    assert ends.pairs([prediction]) * 9 == ends.pairs([prediction] * 9) == [[low, high]] * 9
     assert [each.tolist() for each in ends.arrays(np.array([prediction]))] == [[low], [high]]
     return low, high
 
