@@ -17,6 +17,9 @@ STAGE ?= train
 SET ?=
 NAME ?=
 DAYS ?=
+SCENARIO ?= sudden
+SEED ?=
+OUT ?=
 
 # Tasks import heavy libraries, which takes twice as long without bytecode.
 unexport PYTHONDONTWRITEBYTECODE
@@ -100,8 +103,14 @@ new-use-case: $(STAMP) ## Draft a use case from any CSV (NAME=wine CSV=wine.csv 
 test: $(STAMP) ## Run all tests, in two processes (ARGS='-k gate' chooses, ARGS='-n 0' takes one; real data needs ../shared/data or SLUICE_REAL_DATA)
 	@OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
+.PHONY: replay
+replay: $(STAMP) ## Carry a use case through simulated days and draw what was noticed (USE_CASE=housing DAYS=60 SCENARIO=slow SEED=1 OUT=folder)
+	@PYTHONPATH=include:plugins OMP_NUM_THREADS=1 $(RUN) -m local.replay --use-case $(call quoted,$(value USE_CASE)) \
+	  --scenario $(call quoted,$(value SCENARIO)) $(if $(DAYS),--days $(call quoted,$(value DAYS))) \
+	  $(if $(SEED),--seed $(call quoted,$(value SEED))) $(if $(OUT),--out $(call quoted,$(value OUT)))
+
 .PHONY: soak
-soak: $(STAMP) ## Run the tests that take many minutes: 200 canaries, and serving while everything around it goes down
+soak: $(STAMP) ## Run the tests that take many minutes: 200 canaries, ten replays, and serving while everything around it goes down
 	@$(RUN) -m pytest -m soak -s $(ARGS)
 
 .PHONY: bench
@@ -123,9 +132,9 @@ bench-serving: $(STAMP) ## Measure serving against FastAPI, MLflow and plain Ben
 check: $(STAMP) ## Lint, type-check, and check the layers, the SQL and the use cases' specs
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
-	$(RUN) -m mypy --strict plugins bentos include/local
+	$(RUN) -m mypy --strict plugins bentos include/local include/watcher
 	$(RUN) -m sqlfluff lint include/sql
-	PYTHONPATH=plugins:bentos $(RUN) -c "from importlinter.cli import lint_imports_command as run; run()"
+	PYTHONPATH=plugins:bentos:include $(RUN) -c "from importlinter.cli import lint_imports_command as run; run()"
 	$(RUN) -m yamllint --strict .github/workflows
 	PYTHONPATH=plugins $(RUN) -m sluice.registry
 

@@ -35,7 +35,9 @@ PASSWORD = "only-for-tests"
 DATABASES = count(1)
 #: What uses the stack or the container engine, of which there is one: of several processes one runs all of it.
 SHARING = (
+    "tests/browser/test_pages.py",
     "tests/browser/test_walk.py",
+    "tests/integration/test_alerts.py",
     "tests/integration/test_approval.py",
     "tests/integration/test_classes.py",
     "tests/integration/test_journey.py",
@@ -44,6 +46,7 @@ SHARING = (
     "tests/integration/test_rollback.py",
     "tests/integration/test_shown.py",
     "tests/integration/test_use_cases.py",
+    "tests/integration/test_watcher.py",
     "tests/unit/release/test_container.py",
     "tests/unit/release/test_image.py",
 )

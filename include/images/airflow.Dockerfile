@@ -17,5 +17,5 @@ COPY bentos bentos
 COPY include include
 ENV AIRFLOW_HOME=/sluice/var AIRFLOW_CONFIG=/sluice/airflow.cfg PYTHONPATH=/sluice/plugins OMP_NUM_THREADS=1 \
     DO_NOT_TRACK=true BENTOML_DO_NOT_TRACK=True MLFLOW_DISABLE_TELEMETRY=true GX_ANALYTICS_ENABLED=false
-RUN mkdir var && chown sluice var
+RUN mkdir var state && chown sluice var state
 USER sluice

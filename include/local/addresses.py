@@ -36,6 +36,11 @@ class Addresses:
         """The page of the mails that were caught."""
         return self._http("inbox")
 
+    @property
+    def watcher(self) -> str:
+        """The page of what the watcher sees."""
+        return self._http("watcher")
+
     def serving(self, use_case: str) -> str:
         """Base URL of one use case's model server."""
         return self._http(f"serving_{use_case}")
@@ -52,6 +57,7 @@ class Addresses:
             "warehouse": self.database("warehouse"),
             "optuna": self.database("optuna"),
             "smtp_inbox": self.inbox,
+            "watcher": self.watcher,
             "serving": {name: self.serving(name) for name in self.use_cases},
             "logins": {"airflow": {"admin": self.credentials.admin, "viewer": self.credentials.viewer}},
         }

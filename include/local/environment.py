@@ -23,6 +23,9 @@ SILENT = {
 }
 """Nothing in the stack tells anybody about its use."""
 
+RUNBOOK = REPOSITORY / "docs" / "operations.md"
+"""What alerts link to where nobody says at which address people read it."""
+
 
 def inherited(person: Mapping[str, str]) -> dict[str, str]:
     """What the supervisor, and so every program, keeps of the environment of whoever starts the stack."""
@@ -54,13 +57,13 @@ def sluice(state: State, addresses: Addresses) -> dict[str, str]:
         "SLUICE_BENTO_STORE": str(state.bentos),
         "SLUICE_CONTAINER_ENGINE": os.environ.get("SLUICE_CONTAINER_ENGINE") or "none",
         "SLUICE_ALERTS_FROM": "sluice@localhost",
+        "SLUICE_RUNBOOK_URL": os.environ.get("SLUICE_RUNBOOK_URL") or RUNBOOK.as_uri(),
         "MLFLOW_TRACKING_URI": addresses.mlflow,
     }
 
 
 def airflow(state: State, addresses: Addresses) -> dict[str, str]:
     """What Airflow reads, and the tasks in it."""
-    mail = urlencode({"disable_ssl": "true", "disable_tls": "true", "from_email": "sluice@localhost"})
     return sluice(state, addresses) | {
         "AIRFLOW_HOME": str(state.root),
         "AIRFLOW_CONFIG": str(REPOSITORY / "airflow.cfg"),
@@ -74,7 +77,7 @@ def airflow(state: State, addresses: Addresses) -> dict[str, str]:
         "AIRFLOW__API__SECRET_KEY": addresses.credentials.api_secret,
         "AIRFLOW__API_AUTH__JWT_SECRET": addresses.credentials.jwt_secret,
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": addresses.database("airflow", "postgresql+psycopg2"),
-        "AIRFLOW_CONN_SMTP_DEFAULT": f"smtp://127.0.0.1:{addresses.ports['smtp']}/?{mail}",
+        "AIRFLOW_CONN_SMTP_DEFAULT": _mail(addresses),
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "5",
         # Drawn into a log, a progress bar is one long line marked as an error.
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
@@ -99,6 +102,27 @@ def serving(state: State, addresses: Addresses, use_case: str) -> dict[str, str]
         # Empty is absent: then the log leaves out what should be hashed.
         "SLUICE_HASH_KEY": os.environ.get("SLUICE_HASH_KEY", ""),
     }
+
+
+def watcher(state: State, addresses: Addresses) -> dict[str, str]:
+    """What the watcher reads; `SLUICE_WATCHER_PATIENCE=20 make up` and the like overrule it."""
+    asked = {name: value for name, value in os.environ.items() if name.startswith("SLUICE_WATCHER_")}
+    own = {
+        "AIRFLOW__API__BASE_URL": addresses.airflow,
+        "SLUICE_SMTP": _mail(addresses),
+        "SLUICE_WATCHER_AIRFLOW_USER": "viewer",
+        "SLUICE_WATCHER_AIRFLOW_PASSWORD": addresses.credentials.viewer,
+        "SLUICE_WATCHER_DISKS": str(state.root),
+        "SLUICE_WATCHER_PORT": str(addresses.ports["watcher"]),
+        "SLUICE_WATCHER_SERVING": ",".join(f"{name}={addresses.serving(name)}" for name in addresses.use_cases),
+        "SLUICE_WATCHER_STATE": str(state.root / "watcher.json"),
+    }
+    return sluice(state, addresses) | own | asked
+
+
+def _mail(addresses: Addresses) -> str:
+    options = urlencode({"disable_ssl": "true", "disable_tls": "true", "from_email": "sluice@localhost"})
+    return f"smtp://127.0.0.1:{addresses.ports['smtp']}/?{options}"
 
 
 def use_cases_folder() -> Path:

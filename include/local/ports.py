@@ -17,7 +17,7 @@ from pathlib import Path
 from local.errors import StackError
 from local.state import State, read_json, write_private
 
-USUAL = {"airflow": 8080, "mlflow": 5000, "postgres": 55432, "smtp": 2525, "inbox": 8025}
+USUAL = {"airflow": 8080, "mlflow": 5000, "postgres": 55432, "smtp": 2525, "inbox": 8025, "watcher": 8790}
 FIRST_SERVING = 3000
 SERVING = "serving_"
 PREFIX = "SLUICE_PORT_"

@@ -48,6 +48,7 @@ def programs(state: State, addresses: Addresses, cluster: Cluster) -> tuple[Prog
         _mail(state, addresses),
         *_airflow(state, addresses),
         *serving,
+        _watcher(state, addresses),
     )
 
 
@@ -139,4 +140,17 @@ def _serving(state: State, addresses: Addresses, use_case: str) -> Program:
         url=addresses.serving(use_case),
         # BentoML's own master tells its workers, after the requests in flight.
         stop_group=False,
+    )
+
+
+def _watcher(state: State, addresses: Addresses) -> Program:
+    watched = ("api-server", "scheduler", "dag-processor", "triggerer", "mlflow", "mail", "warehouse tables")
+    return Program(
+        name="watcher",
+        command=(sys.executable, "-m", "watcher"),
+        check=lambda _: health.page(f"{addresses.watcher}/livez"),
+        after=(*watched, *(f"serving-{name}" for name in addresses.use_cases)),
+        environment=environment.watcher(state, addresses),
+        python_path=f"{OWN}:{PLUGINS}",
+        url=addresses.watcher,
     )

@@ -79,6 +79,7 @@ def logins(console: Console, addresses: Addresses) -> None:
         ("Airflow", f"{addresses.airflow}  as admin with {login.admin}, as viewer with {login.viewer}"),
         ("MLflow", addresses.mlflow),
         ("Inbox", addresses.inbox),
+        ("Watcher", addresses.watcher),
         *((f"Model {name}", addresses.serving(name)) for name in addresses.use_cases),
         ("Warehouse", addresses.database("warehouse")),
     ]

@@ -90,7 +90,7 @@ def read(path: Path) -> UseCase:
     if use_case.name != path.parent.name:
         raise SpecError(
             f"the spec is named {use_case.name!r} but its folder {path.parent.name!r}",
-            f"{path}:{_line(node, ('name',))}",
+            f"{path}:{line_of(node, ('name',))}",
             "rename one of the two",
         )
     return use_case
@@ -115,7 +115,7 @@ def _repeated_key(node: yaml.Node | None) -> yaml.Node | None:
 def _spec_error(path: Path, node: yaml.Node | None, error: ValidationError) -> SpecError:
     rows = error.errors(include_url=False)
     parts = [f"{'.'.join(map(str, row['loc'])) or 'spec'}: {row['msg'].removeprefix('Value error, ')}" for row in rows]
-    line = _line(node, rows[0]["loc"] or _named(rows[0]["msg"]))
+    line = line_of(node, rows[0]["loc"] or _named(rows[0]["msg"]))
     return SpecError(
         "; ".join(parts), f"{path}:{line}", "correct it; editors complete the file by include/use_cases/schema.json"
     )
@@ -127,7 +127,7 @@ def _named(message: str) -> tuple[str, ...]:
     return tuple(words[0].strip("`").split(".")) if words else ()
 
 
-def _line(node: yaml.Node | None, location: tuple[Any, ...]) -> int:
+def line_of(node: yaml.Node | None, location: tuple[Any, ...]) -> int:
     """The line of the deepest part of a location that the file has."""
     if node is None:
         return 1

@@ -49,6 +49,8 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("AIRFLOW__API__BASE_URL", "airflow_url"),
     )
     """Base of the links in alerts."""
+    runbook_url: str = ""
+    """Where people read docs/operations.md, whose anchors alerts link to; empty for the file in the project."""
 
 
 @cache

@@ -3,10 +3,11 @@
 import json
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from sluice.domain import errors
+from sluice.domain import alert, errors
 from sluice.domain.use_case import UseCase
 
 REPOSITORY = Path(__file__).parents[2]
@@ -57,6 +58,30 @@ def test_the_runbook_explains_every_terminal_error_code() -> None:
     codes = {kind.code for kind in errors.TerminalError.__subclasses__()} | {errors.TransientError.code}
 
     assert explained == codes
+
+
+def test_the_runbook_has_a_section_for_every_kind_of_alert_and_for_no_other() -> None:
+    alerts = text("docs/operations.md").split("\n## Alerts\n")[1].split("\n## ")[0]
+    sections = dict(re.findall(r"^### (\w+)\n(.*?)(?=^### |\Z)", alerts, re.MULTILINE | re.DOTALL))
+
+    assert set(sections) == set(get_args(alert.Kind)) == set(alert.TITLES)
+    for kind, section in sections.items():
+        meaning, *steps = section.strip().split("\n- ")
+        assert meaning, f"{kind}: what it means"
+        assert len(steps) >= 2, f"{kind}: what to look at, what to do"
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_every_anchor_leads_to_a_heading(path: Path) -> None:
+    for target, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", path.read_text(encoding="utf-8")):
+        headings = re.findall(r"^#+ (.+)$", (path.parent / target if target else path).read_text("utf-8"), re.MULTILINE)
+
+        assert anchor in {_anchor(heading) for heading in headings}, f"{path.name}: {target}#{anchor}"
+
+
+def _anchor(heading: str) -> str:
+    """What the heading's link is, where the documents are read."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 
 def test_the_request_in_the_readme_is_the_example_of_the_spec(housing: UseCase) -> None:

@@ -6,11 +6,12 @@ import sys
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
+ROOTS = ("plugins", "bentos", "include")
 
 
 def test_import_contracts_hold() -> None:
     linter = Path(sys.executable).with_name("lint-imports")
-    environment = os.environ | {"PYTHONPATH": f"{REPOSITORY / 'plugins'}:{REPOSITORY / 'bentos'}"}
+    environment = os.environ | {"PYTHONPATH": ":".join(str(REPOSITORY / root) for root in ROOTS)}
     done = subprocess.run(
         [linter, "--no-cache"], cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False
     )

@@ -62,8 +62,9 @@ def test_a_person_triggers_an_ingestion_and_opens_its_report(live: LiveStack, pa
     expect(page.locator("body")).to_contain_text("6,000")
     page.screenshot(path=tmp_path / "report.png")
 
-    batches = live.warehouse.rows("SELECT rows FROM ingest.batches WHERE source_uri LIKE '%seed=99%'")
-    assert [batch["rows"] for batch in batches] == [6000]
+    [batch] = live.warehouse.rows("SELECT rows, report_uri FROM ingest.batches WHERE source_uri LIKE '%seed=99%'")
+    assert batch["rows"] == 6000
+    assert page.url == live.addresses.airflow + batch["report_uri"], "the batch leads to the same page"
 
 
 def test_the_overview_shows_every_use_case(live: LiveStack, page: Page, tmp_path: Path) -> None:

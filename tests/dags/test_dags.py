@@ -32,7 +32,7 @@ HEAVY = {
 PARSE_SECONDS = 3.0
 VERBS = {
     "ask", "begin", "build", "check", "choose", "clear", "compose", "conclude", "confirm", "decide", "deploy",
-    "judge", "land", "open", "pick", "recognise", "record", "register", "report", "roll", "search", "take",
+    "judge", "land", "open", "pick", "recognise", "record", "register", "report", "respond", "roll", "search", "take",
     "watch",
 }  # fmt: skip
 
@@ -101,7 +101,10 @@ def test_every_dag_says_what_it_does_and_whom_to_tell(every_dag: dict[str, DAG])
         assert dag.doc_md
         assert dag.description
         assert dag.on_failure_callback, f"{dag.dag_id}: a killed process reaches only the run's callback"
+        assert dag.on_success_callback, f"{dag.dag_id}: nobody would hear that it has recovered"
         assert dag.dagrun_timeout
+        [late] = dag.deadline
+        assert late.interval < dag.dagrun_timeout
         for task in dag.tasks:
             assert task.on_failure_callback, task.task_id
             assert task.execution_timeout, task.task_id
@@ -156,6 +159,50 @@ def test_nothing_is_deployed_before_what_was_decided_and_said_is_in_the_ledger(h
             task = dag.get_task(task_id)
             assert last in {each.task_id for each in task.get_flat_relatives(upstream=True)}
             assert task.trigger_rule == "none_failed", "it runs after a question that needed no answer"
+
+
+def monitored(housing: UseCase, **responses: str) -> DAG:
+    """The monitoring DAG under a policy with these responses."""
+    kinds = {
+        kind: getattr(housing.monitoring, kind).model_copy(update={"response": responses[kind]}) for kind in responses
+    }
+    return monitor_dag(housing.model_copy(update={"monitoring": housing.monitoring.model_copy(update=kinds)}))
+
+
+def test_a_check_that_fails_hides_no_other_and_fails_the_run_all_the_same(housing: UseCase) -> None:
+    dag = monitored(housing)
+    checks = {"check_performance", "check_drift", "check_quality"}
+
+    assert dag.get_task("check_drift").trigger_rule == dag.get_task("check_quality").trigger_rule == "all_done"
+    assert dag.get_task("respond").trigger_rule == "all_done"
+    assert dag.get_task("respond").upstream_task_ids == checks
+    conclude = dag.get_task("conclude")
+    assert (conclude.upstream_task_ids, conclude.downstream_task_ids) == (checks, set())
+    assert conclude.trigger_rule == "all_success", "a run is as good as its last tasks"
+
+
+def test_only_what_the_policy_can_lead_to_is_in_the_monitoring_dag(housing: UseCase) -> None:
+    asking = {"compose_question", "ask_retraining", "record_answer"}
+    training = {"decide_training", "begin_training"}
+
+    assert not (asking | training) & set(monitored(housing, drift="alert", quality="nothing").task_ids)
+    retraining = monitored(housing, performance="retrain")
+    assert training < set(retraining.task_ids)
+    assert not asking & set(retraining.task_ids)
+    assert retraining.get_task("begin_training").trigger_dag_id == "housing_train"
+    assert asking | training < set(monitored(housing, drift="approval", performance="retrain").task_ids)
+
+
+def test_a_question_about_a_training_is_over_before_the_next_days_checks(housing: UseCase) -> None:
+    dag = monitored(housing, drift="approval")
+
+    question = dag.get_task("ask_retraining")
+    assert isinstance(question, HITLOperator)
+    assert question.response_timeout is not None
+    assert question.response_timeout < timedelta(days=1)
+    assert question.defaults == ["Leave it"], "no answer is a no"
+    assert dag.dagrun_timeout is not None
+    assert question.response_timeout < dag.dagrun_timeout < timedelta(days=1)
 
 
 def test_schedules_are_those_of_the_spec(stages: dict[str, DAG], use_cases: tuple[UseCase, ...]) -> None:

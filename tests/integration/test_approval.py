@@ -1,4 +1,4 @@
-"""What people say to a promotion, in a running Airflow: no answer, a no, a yes, and force; and what each leaves."""
+"""What people say to a promotion, in a running Airflow: no answer, a no, a yes, and force; and to a training."""
 
 from __future__ import annotations
 
@@ -24,6 +24,11 @@ NAME = "flats"
 PROMOTE = f"{NAME}_promote"
 #: Of an hour: about the time in which nobody can answer.
 SOON = 0.002
+TOUCHY = """monitoring:
+  quality:
+    max_batch_age_hours: 0.0001
+    response: approval
+"""
 
 
 @dataclass(frozen=True)
@@ -36,18 +41,18 @@ class Person:
     def get(self, path: str) -> httpx.Response:
         return self._ask("GET", path)
 
-    def answer(self, run: Run, chosen: str, reason: str) -> int:
+    def answer(self, run: Run, chosen: str, reason: str, task: str = "ask_approval") -> int:
         said = {"chosen_options": [chosen], "params_input": {ANSWER: reason}}
-        return self._ask("PATCH", question(run), json=said).status_code
+        return self._ask("PATCH", question(run, task), json=said).status_code
 
     def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
         headers = {"authorization": f"Bearer {self.token}"}
         return httpx.request(method, f"{self.url}{path}", headers=headers, trust_env=False, timeout=30, **options)
 
 
-def question(run: Run) -> str:
+def question(run: Run, task: str = "ask_approval") -> str:
     """Where Airflow keeps the question of a run, and takes the answer."""
-    return f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/ask_approval/-1/hitlDetails"
+    return f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{task}/-1/hitlDetails"
 
 
 def person(live: LiveStack, name: str) -> Person:
@@ -58,14 +63,17 @@ def person(live: LiveStack, name: str) -> Person:
 
 @pytest.fixture(scope="module")
 def spec(live: LiveStack) -> Iterator[Path]:
-    """A copy of housing by another name that must be approved, and at first almost at once; its endpoint runs."""
+    """A copy of housing by another name that must be approved, and at first almost at once; its endpoint runs.
+
+    Any batch is too old for it, and then a person is asked whether it shall be trained again.
+    """
     folder = live.use_cases / NAME
     shutil.copytree(live.use_cases / "housing", folder)
     path = folder / "use_case.yaml"
     text = path.read_text(encoding="utf-8").replace("name: housing", f"name: {NAME}", 1)
     text = text.replace("title: Housing prices", "title: Flats", 1)
     policy = f"gate:\n  approval: required\n  approval_hours: {SOON}\n"
-    path.write_text(text.replace("gate:\n", policy, 1), encoding="utf-8")
+    path.write_text(text.replace("gate:\n", policy, 1).replace("monitoring:\n", TOUCHY, 1), encoding="utf-8")
     try:
         live.stack.up(print, lambda _: None)
         yield path
@@ -94,12 +102,12 @@ def _await_the_hour(live: LiveStack) -> None:
         time.sleep(1)
 
 
-def asking(live: LiveStack, **conf: Any) -> Run:
-    """A promotion that has come as far as to ask."""
-    run = live.start(PROMOTE, **conf)
+def asking(live: LiveStack, dag_id: str = PROMOTE, task: str = "ask_approval", **conf: Any) -> Run:
+    """A run, of a promotion where nothing else is said, that has come as far as to ask."""
+    run = live.start(dag_id, **conf)
     for progress in live.airflow.follow(run):
-        states = {task.task_id: task.state for task in progress.tasks}
-        if states.get("ask_approval") == "awaiting_input":
+        states = {each.task_id: each.state for each in progress.tasks}
+        if states.get(task) == "awaiting_input":
             return progress.run
     raise AssertionError(f"the run ended without a question: {states}")
 
@@ -191,3 +199,25 @@ def test_force_deploys_what_the_gate_rejects_without_a_question(live: LiveStack,
     move = moves(live.warehouse, NAME, 1)[0]
     assert (move.to_version, move.actor) == (2, "admin")
     assert move.reason.startswith("forced: for the fair; set aside: ")
+
+
+def test_a_training_that_a_person_wants_after_a_check_carries_the_reason(live: LiveStack, approved: Run) -> None:
+    run = asking(live, f"{NAME}_monitor", "ask_retraining", current="validated")
+    admin = person(live, "admin")
+    assert "**quality: degraded**" in admin.get(question(run, "ask_retraining")).json()["body"]
+
+    assert admin.answer(run, "Retrain", "it is spring", "ask_retraining") == 200
+
+    run = live.finish(run)
+    assert run.state == "success", live.airflow.failure(run)
+    training = live.airflow.run(f"{NAME}_train", f"monitor__{run.run_id}")
+    conf = admin.get(f"/api/v2/dags/{training.dag_id}/dagRuns/{training.run_id}").json()["conf"]
+    assert conf["reason"].startswith("quality: Degraded: ")
+    assert conf["reason"].endswith("admin said yes: it is spring.")
+    kept = live.warehouse.rows(
+        "SELECT response, answer, actor, training_run_id FROM monitoring.responses"
+        " WHERE use_case = %(name)s AND breach = 'quality'",
+        {"name": NAME},
+    )
+    assert [tuple(row.values()) for row in kept] == [("approval", "yes", "admin", training.run_id)]
+    assert live.finish(training).state == "success"

@@ -30,8 +30,10 @@ def test_a_broken_spec_is_mailed_and_troubles_no_other(live: LiveStack, added: P
     check = live.finish(live.start("sluice_check"))
 
     assert check.state == "failed"
-    mail = live.await_mail("platform", "check", "failed", seen=seen)
-    assert "homes/use_case.yaml:" in mail["html"] + mail["text"]
+    mail = live.await_mail("platform", "check", "spec is broken: homes", seen=seen)
+    assert "homes/use_case.yaml:" in mail["text"]
     live.run("housing_ingest")
     added.write_text(added.read_text(encoding="utf-8").replace("metric: speed", "metric: rmse", 1), encoding="utf-8")
     live.run("sluice_check")
+    live.await_mail("platform", "check", "recovered: homes", seen=seen)
+    assert len([mail for mail in live.mails()[seen:] if "check" in mail["subject"]]) == 2, "one cause sends one mail"

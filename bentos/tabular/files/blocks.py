@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-#: Bytes that are cut at a time. Larger blocks are no faster, and single requests wait longer beside them.
-SIZE = 1 << 18
+#: Bytes that are cut at a time. Larger blocks are hardly faster, and single requests wait longer beside them.
+SIZE = 1 << 19
 #: Most rows of a block.
 MOST_ROWS = 1 << 14
 #: Longer rows are not read, so that none can fill the memory; the longest cell that Python's `csv` reads.

@@ -18,7 +18,8 @@ from tabular import ids
 from tabular.files.blocks import MOST_ROWS
 from tabular.files.cells import quoted
 from tabular.files.table import Checked, Texts
-from tabular.record.entries import Written, array
+from tabular.record import entries
+from tabular.record.entries import Written
 from tabular.releases.contract import Contract, Interval, Label
 from tabular.releases.outputs import Doubles, Ends, Outputs
 
@@ -58,8 +59,8 @@ class Form(Protocol):
             outputs: Shape (rows, width), every row usable.
         """
 
-    def logged(self, outputs: Doubles, columns: Sequence[Texts]) -> tuple[str, str, str]:
-        """Predictions, labels and probabilities as the log writes them; what is empty becomes null."""
+    def written(self, features: bytes, outputs: Doubles, columns: Sequence[Texts]) -> Written:
+        """What the log keeps of some rows and their answers."""
 
 
 class Numbers:
@@ -75,8 +76,8 @@ class Numbers:
             columns += self._ends.arrays(outputs[:, 0])
         return [_numbers(column) for column in columns]
 
-    def logged(self, outputs: Doubles, columns: Sequence[Texts]) -> tuple[str, str, str]:
-        return f"{{{_together(columns[0])}}}", "", ""
+    def written(self, features: bytes, outputs: Doubles, columns: Sequence[Texts]) -> Written:
+        return Written(features, predictions=entries.numbers(outputs[:, 0], len(outputs)))
 
 
 class Labels:
@@ -87,7 +88,7 @@ class Labels:
         self.names = ["prediction", "prediction_label", *(f"probability_{value}" for value in values)]
         self._values = pa.array([quoted(value) for value in values])
         self._titles = pa.array([quoted(label.title) for label in labels])
-        self._logged = pa.array([array([value])[1:-1] for value in values])
+        self._elements = pa.array([entries.element(value) for value in values], pa.binary())
         # What stands before each probability in an object.
         keys = [json.dumps(value, ensure_ascii=False) for value in values]
         self._keys = [f"{',' if place else '{'}{key}:" for place, key in enumerate(keys)]
@@ -97,10 +98,11 @@ class Labels:
         cut = outputs.clip(0.0, 1.0)
         return [self._values.take(chosen), self._titles.take(chosen), *(_numbers(column) for column in cut.T)]
 
-    def logged(self, outputs: Doubles, columns: Sequence[Texts]) -> tuple[str, str, str]:
+    def written(self, features: bytes, outputs: Doubles, columns: Sequence[Texts]) -> Written:
+        labels = entries.texts([_content(self._elements.take(_chosen(outputs)))], len(outputs))
         parts = [part for key, column in zip(self._keys, columns[2:], strict=True) for part in (key, column)]
         objects = pc.binary_join_element_wise(*parts, "}", "")
-        return "", f"{{{_together(self._logged.take(_chosen(outputs)))}}}", f"[{_together(objects)}]"
+        return Written(features, labels=labels, probabilities=b"[" + _together(objects, ",") + b"]")
 
 
 def form(contract: Contract) -> Form:
@@ -130,7 +132,6 @@ def echo(checked: Checked, outputs: Outputs, given: Form, scored: Doubles, answe
         places, scored, logged = places[usable], scored[usable], logged.filter(pa.array(usable))
     size = len(places)
     columns = given.columns(scored)
-    texts = given.logged(scored, columns) if size else ("", "", "")
     named = pc.binary_join_element_wise(answer_id[: -ids.DIGITS], _endings().slice(0, size), "")
     shown = [*columns, named]
     told: Texts | str = ""
@@ -147,7 +148,7 @@ def echo(checked: Checked, outputs: Outputs, given: Form, scored: Doubles, answe
         _content(joined),
         size,
         len(errors),
-        Written(f"[[{_together(logged, '],[')}]]", *texts),
+        given.written(b"[[" + _together(logged, "],[") + b"]]", scored, columns),
         outputs.figure(outputs.answers(scored[-1:])) if size else None,
     )
 
@@ -172,11 +173,9 @@ def _chosen(outputs: Doubles) -> pa.Array:
     return pa.array(outputs.clip(0.0, 1.0).argmax(axis=1))
 
 
-def _together(texts: Texts, between: str = ",") -> str:
+def _together(texts: Texts, between: str) -> bytes:
     """Some texts in one."""
-    whole = pa.ListArray.from_arrays(pa.array([0, len(texts)], pa.int32()), texts)
-    joined: str = pc.binary_join(whole, between)[0].as_py()
-    return joined
+    return _content(pc.binary_join(pa.ListArray.from_arrays(pa.array([0, len(texts)], pa.int32()), texts), between))
 
 
 def _content(texts: Texts) -> bytes:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 #: Seconds in which a warehouse that is there has ended any statement, by itself or by the limit that it is given.
 SILENCE = 20.0
+#: An allocator that has given so much back at once keeps what comes after: a block of an upload is some hundred KB
+#: several times over, which the warehouse would ask of its system, and clear, for each one anew.
+SETTLE = "SELECT length(repeat(' ', 1 << 24))"
 
 
 class Wire:
@@ -56,6 +59,8 @@ class Wire:
             options="-c statement_timeout=15000 -c timezone=UTC",
         )
         self._socket = socket.socket(fileno=os.dup(self._link.fileno()))
+        with self.talk() as link, link, link.cursor() as cursor:
+            cursor.execute(SETTLE)
 
     @contextmanager
     def talk(self) -> Iterator[Connection]:

@@ -1,6 +1,7 @@
--- Rows of one validated batch, at most as many as asked for; the same batch gives the same sample.
+-- Rows of one accepted batch, at most as many as asked for; the same batch gives the same sample.
+-- Out of the landed rows, where other batches are passed over; the view of the validated ones would read them all.
 SELECT {columns}
-FROM {view} AS validated
-WHERE validated._batch_id = %(batch_id)s
-ORDER BY hashint8extended(validated._row, 0), validated._row
+FROM {landing} AS landed
+WHERE landed._batch_id = %(batch_id)s
+ORDER BY hashint8extended(landed._row, 0), landed._row
 LIMIT %(most)s

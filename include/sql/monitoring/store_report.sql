@@ -1,12 +1,12 @@
 -- One report per DAG run: a task that runs again replaces what it said.
 INSERT INTO monitoring.reports (
     use_case, kind, version, current_source, window_start, window_end, reference_rows, current_rows,
-    drifted_share, verdict, message, report_uri, dag_run_id
+    drifted_share, verdict, message, recommendation, report_uri, dag_run_id, checked_for
 )
 VALUES (
     %(use_case)s, %(kind)s, %(version)s, %(current_source)s, %(window_start)s, %(window_end)s,
-    %(reference_rows)s, %(current_rows)s, %(drifted_share)s, %(verdict)s, %(message)s, %(report_uri)s,
-    %(dag_run_id)s
+    %(reference_rows)s, %(current_rows)s, %(drifted_share)s, %(verdict)s, %(message)s, %(recommendation)s,
+    %(report_uri)s, %(dag_run_id)s, %(checked_for)s
 )
 ON CONFLICT (use_case, kind, dag_run_id) DO UPDATE
     SET
@@ -19,6 +19,9 @@ ON CONFLICT (use_case, kind, dag_run_id) DO UPDATE
         drifted_share = excluded.drifted_share,
         verdict = excluded.verdict,
         message = excluded.message,
+        recommendation = excluded.recommendation,
         report_uri = excluded.report_uri,
+        checked_for = excluded.checked_for,
+        removed_at = NULL,
         created_at = now()
 RETURNING report_id

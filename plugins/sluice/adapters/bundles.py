@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import ValidationError
 
-from sluice.domain.contract import BUNDLE_FILES, MANIFEST, Contract, Golden, Manifest
+from sluice.adapters import histograms as counting
+from sluice.domain.contract import BUNDLE_FILES, MANIFEST, OPTIONAL_FILES, Contract, Golden, Manifest
 from sluice.domain.errors import BundleError
+from sluice.domain.histograms import Histograms
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,6 +111,31 @@ class Bundle:
 
         return pd.read_parquet(self.folder / "reference.parquet")
 
+    def histograms(self) -> Histograms:
+        """How the values of all training rows lie; of an older release those of its `reference`.
+
+        Raises:
+            BundleError: The file does not say what it must.
+        """
+        path = self.folder / "histograms.json"
+        if path.name not in self.manifest.files:
+            return counting.freeze(self.contract, self.reference())
+        try:
+            return Histograms.model_validate_json(_content(self.folder, path.name))
+        except ValidationError as error:
+            raise BundleError(f"histograms that cannot be read: {error}", str(path), "train again") from error
+
+    def unseen(self) -> pd.DataFrame | None:
+        """What was said of rows that no training saw, beside what was true; None for an older release.
+
+        Columns: `actual`, a number or the position of a class; then `said`, the number, or `said_0` and so on, the
+        probability of each class.
+        """
+        import pandas as pd
+
+        path = self.folder / "unseen.parquet"
+        return pd.read_parquet(path) if path.name in self.manifest.files else None
+
 
 @dataclass(frozen=True)
 class Parity:
@@ -128,7 +155,15 @@ class Parity:
         return self.rows > 0 and self.excess <= 1
 
 
-def write(folder: Path, model: bytes, contract: Contract, golden: Golden, reference: pd.DataFrame) -> Bundle:
+def write(
+    folder: Path,
+    model: bytes,
+    contract: Contract,
+    golden: Golden,
+    reference: pd.DataFrame,
+    unseen: pd.DataFrame | None = None,
+    histograms: Histograms | None = None,
+) -> Bundle:
     """Write a bundle and read it back.
 
     Args:
@@ -137,13 +172,22 @@ def write(folder: Path, model: bytes, contract: Contract, golden: Golden, refere
         contract: What the release promises.
         golden: Raw inputs with expected outputs.
         reference: As `Bundle.reference` returns it.
+        unseen: As `Bundle.unseen` returns it.
+        histograms: As `Bundle.histograms` returns it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.onnx").write_bytes(model)
     (folder / "contract.json").write_text(contract.model_dump_json(indent=2) + "\n", encoding="utf-8")
     (folder / "golden.json").write_text(golden.model_dump_json() + "\n", encoding="utf-8")
     reference.to_parquet(folder / "reference.parquet", index=False)
-    manifest = Manifest(files={name: digest((folder / name).read_bytes()) for name in BUNDLE_FILES})
+    names: tuple[str, ...] = BUNDLE_FILES
+    if unseen is not None:
+        unseen.to_parquet(folder / "unseen.parquet", index=False)
+        names += ("unseen.parquet",)
+    if histograms is not None:
+        (folder / "histograms.json").write_text(histograms.model_dump_json() + "\n", encoding="utf-8")
+        names += ("histograms.json",)
+    manifest = Manifest(files={name: digest((folder / name).read_bytes()) for name in names})
     (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
     return read(folder)
 
@@ -156,14 +200,8 @@ def read(folder: Path) -> Bundle:
     """
     sealed = _content(folder, MANIFEST)
     try:
-        manifest = Manifest.model_validate_json(sealed)
-        if sorted(manifest.files) != sorted(BUNDLE_FILES):
-            raise BundleError(
-                f"the manifest lists {', '.join(sorted(manifest.files)) or 'nothing'}",
-                str(folder / MANIFEST),
-                f"a bundle holds {', '.join(BUNDLE_FILES)}; train again",
-            )
-        for name in BUNDLE_FILES:
+        manifest = listed(sealed, str(folder / MANIFEST))
+        for name in manifest.files:
             if digest(_content(folder, name)) != manifest.files[name]:
                 raise BundleError("a file of the bundle was altered", str(folder / name), "fetch it anew")
         contract = Contract.model_validate_json(_content(folder, "contract.json"))
@@ -173,6 +211,29 @@ def read(folder: Path) -> Bundle:
     if len(golden.instances) != len(golden.predictions):
         raise BundleError("golden rows and their outputs differ in number", str(folder / "golden.json"), "train again")
     return Bundle(folder, digest(sealed), manifest, contract, golden)
+
+
+def listed(sealed: bytes, place: str) -> Manifest:
+    """What a manifest says, if it lists all that a bundle must hold and nothing that it may not.
+
+    Args:
+        sealed: The manifest's content.
+        place: Where it is, for messages.
+
+    Raises:
+        BundleError: It does not.
+    """
+    try:
+        manifest = Manifest.model_validate_json(sealed)
+    except ValidationError as error:
+        raise BundleError(f"the bundle does not say what it must: {error}", place, "train again") from error
+    if not set(BUNDLE_FILES) <= set(manifest.files) <= {*BUNDLE_FILES, *OPTIONAL_FILES}:
+        raise BundleError(
+            f"the manifest lists {', '.join(sorted(manifest.files)) or 'nothing'}",
+            place,
+            f"a bundle holds {', '.join(BUNDLE_FILES)}; train again",
+        )
+    return manifest
 
 
 def score(bundle: Bundle, frame: pd.DataFrame) -> Scores:

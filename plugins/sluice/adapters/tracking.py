@@ -24,6 +24,8 @@ SHARE_TAG = "share"
 _BUSY = (408, 429)
 #: Versions that are looked through at once.
 _PAGE = 200
+#: Opens an experiment on the pages of models, not of language models.
+_KIND = {"mlflow.experimentKind": "custom_model_development"}
 #: More runs than a search ever leaves below one training, and the most that MLflow lists at once.
 _MOST_RUNS = 50_000
 
@@ -150,7 +152,6 @@ class Tracking:
         """Remove a version, its run with the runs below it, and their artifacts; what is gone already stays gone."""
         from mlflow.entities import ViewType
         from mlflow.exceptions import RestException
-        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
         with self.answers():
             run = self.client.get_run(version.run_id)
@@ -161,9 +162,7 @@ class Tracking:
                 max_results=_MOST_RUNS,
             )
             for each in (*below, run):
-                get_artifact_repository(each.info.artifact_uri, tracking_uri=self.uri).delete_artifacts()
-                if each.info.lifecycle_stage == "active":
-                    self.client.delete_run(each.info.run_id)
+                self._discard(each)
             try:
                 self.client.delete_model_version(version.use_case, str(version.number))
             except RestException as error:
@@ -225,6 +224,52 @@ class Tracking:
                     tracking_uri=self.uri,
                 )
             )
+
+    def experiment(self, name: str) -> str:
+        """The id of the experiment of a name, made where there is none."""
+        from mlflow.exceptions import RestException
+
+        with self.answers():
+            try:
+                return str(self.client.create_experiment(name, tags=_KIND))
+            except RestException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+                return str(self.client.get_experiment_by_name(name).experiment_id)
+
+    def open_run(self, experiment: str, name: str, tags: dict[str, str]) -> str:
+        """The id of the run of a name, begun where there is none; it counts as ended, and can be added to for ever.
+
+        Args:
+            experiment: Which runs it is one of; made where there is none of that name.
+            name: Its name, which no other run of the experiment has.
+            tags: Kept on the run where it is begun.
+        """
+        experiment_id = self.experiment(experiment)
+        with self.answers():
+            for run in self.client.search_runs([experiment_id], f"attributes.run_name = '{name}'", max_results=1):
+                return str(run.info.run_id)
+            begun = self.client.create_run(experiment_id, run_name=name, tags=tags)
+            self.client.set_terminated(begun.info.run_id)
+            return str(begun.info.run_id)
+
+    def discard_runs(self, experiment: str, before: datetime) -> int:
+        """Remove the runs of an experiment that began before a moment, with their artifacts; how many there were."""
+        old = f"attributes.start_time < {int(before.timestamp() * 1000)}"
+        with self.answers():
+            known = self.client.get_experiment_by_name(experiment)
+            runs = self.client.search_runs([known.experiment_id], old, max_results=_MOST_RUNS) if known else []
+            for run in runs:
+                self._discard(run)
+            return len(runs)
+
+    def _discard(self, run: Any) -> None:
+        """Remove a run and its artifacts; what is gone already stays gone."""
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        get_artifact_repository(run.info.artifact_uri, tracking_uri=self.uri).delete_artifacts()
+        if run.info.lifecycle_stage == "active":
+            self.client.delete_run(run.info.run_id)
 
     def measure(self, run_id: str, metrics: dict[str, float]) -> None:
         """Add metrics to a run."""

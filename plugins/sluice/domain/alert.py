@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
@@ -67,6 +67,15 @@ TITLES: Mapping[Kind, str] = MappingProxyType(
 #: What no use case owns.
 PLATFORM = "platform"
 
+#: Kinds that say only that something failed: what is known more precisely about the same occasion speaks for them.
+GENERAL: frozenset[Kind] = frozenset({"task_failed", "task_lost", "run_failed"})
+
+#: Kinds that are news and no state: over as soon as they are told.
+PASSING: frozenset[Kind] = frozenset({"canary_withdrawn", "retraining"})
+
+#: How much of a text, and how many lines of a log, a mail holds; the end is kept.
+LONGEST_TEXT, LONGEST_LINE, MOST_LINES = 8_000, 400, 20
+
 
 @dataclass(frozen=True)
 class Alert:
@@ -83,6 +92,7 @@ class Alert:
         advice: What to do next.
         links: Label and URL, in order.
         log: The last lines of the log, where there is one.
+        occasion: The run that it was seen in, as `<dag_id>/<run_id>`, where it makes that run fail.
     """
 
     cause: str
@@ -95,6 +105,7 @@ class Alert:
     advice: str = ""
     links: tuple[tuple[str, str], ...] = ()
     log: tuple[str, ...] = ()
+    occasion: str = ""
 
     @property
     def title(self) -> str:
@@ -105,3 +116,24 @@ class Alert:
     def recovery(self) -> str:
         """The subject line once it has healed."""
         return " ".join(f"[sluice] {self.use_case} {self.stage} recovered: {self.headline}".split())
+
+    def printable(self) -> Alert:
+        """The same without what neither a mail nor a database could hold, and no longer than people read."""
+        return replace(
+            self,
+            headline=_printable(self.headline)[:LONGEST_LINE],
+            facts=tuple((_printable(label), _printable(value)) for label, value in self.facts),
+            error=_end(_printable(self.error)),
+            advice=_end(_printable(self.advice)),
+            log=tuple(_printable(line)[:LONGEST_LINE] for line in self.log[-MOST_LINES:]),
+        )
+
+
+def _printable(text: str) -> str:
+    """A text whose control characters and halves of characters are replaced."""
+    whole = text.encode("utf-8", "replace").decode()
+    return "".join(c if c in "\n\t" or c >= " " else "\N{REPLACEMENT CHARACTER}" for c in whole.replace("\r\n", "\n"))
+
+
+def _end(text: str) -> str:
+    return text if len(text) <= LONGEST_TEXT else f"[...] {text[-LONGEST_TEXT:]}"

@@ -17,6 +17,8 @@ from sluice.domain.policy import MOST_INSTANCES
 
 #: The files of a release bundle, beside `manifest.json` which holds their digests.
 BUNDLE_FILES = ("model.onnx", "contract.json", "golden.json", "reference.parquet")
+#: What it may hold besides; what was released before there was such a file does without.
+OPTIONAL_FILES = ("unseen.parquet", "histograms.json")
 MANIFEST = "manifest.json"
 
 

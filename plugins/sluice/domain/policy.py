@@ -297,7 +297,7 @@ class Monitoring(Frozen):
     """Share of drifted columns from which the check calls the data drifted."""
     min_rows: int = Field(default=200, ge=1)
     """Fewer current rows than this are too few to tell."""
-    sample_rows: int = Field(default=20_000, ge=100, le=100_000)
+    sample_rows: int = Field(default=5_000, ge=100, le=100_000)
     """Most rows on either side of the comparison that the report draws; the statistics are of all rows."""
     breaches: int = Field(default=1, ge=1)
     """So many of the last `windows` checks must be breaches before anything follows."""

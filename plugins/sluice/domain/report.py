@@ -10,10 +10,16 @@ from pydantic import StringConstraints
 
 from sluice.domain.frozen import Frozen
 
-Kind = Literal["validation", "decision", "drift"]
+Kind = Literal["validation", "decision", "drift", "quality", "performance"]
 
 #: The stage whose DAG makes each kind of report; who may read that DAG may read the report.
-STAGES: dict[Kind, str] = {"validation": "ingest", "decision": "promote", "drift": "monitor"}
+STAGES: dict[Kind, str] = {
+    "validation": "ingest",
+    "decision": "promote",
+    "drift": "monitor",
+    "quality": "monitor",
+    "performance": "monitor",
+}
 
 
 class Report(Frozen):

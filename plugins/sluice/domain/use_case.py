@@ -16,6 +16,8 @@ from sluice.domain.policy import Direction, Fairness, Gate, Monitoring, Quality,
 from sluice.domain.search import Training
 
 Email = Annotated[str, StringConstraints(pattern=r"^[^@\s,]+@[^@\s,]+$")]
+#: The id of an Airflow connection, never an address.
+ConnectionName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+$", max_length=250)]
 
 
 #: Names that a column cannot have, beside those that begin with an underscore; Postgres has all but the first itself.
@@ -27,6 +29,8 @@ class Owner(Frozen):
 
     name: str = Field(min_length=1)
     alerts: tuple[Email, ...] = Field(min_length=1)
+    webhooks: tuple[ConnectionName, ...] = ()
+    """Airflow connections of chats that hear of every alert beside the mail; their addresses are secrets."""
 
 
 class Source(Frozen):

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sluice.adapters.bundles import Bundle, score
+from sluice.adapters.groups import Mask
 from sluice.adapters.metrics import Scores, Vector
 from sluice.adapters.targets import encode
 from sluice.domain.errors import DataError
 from sluice.domain.evidence import Check
 from sluice.domain.figures import plain
 from sluice.domain.use_case import UseCase
-from sluice.gate.groups import Mask
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sluice.adapters.bundles import Bundle, score
+from sluice.adapters.groups import Mask
+from sluice.adapters.intervals import beside, wilson
 from sluice.adapters.metrics import Scores, Vector
 from sluice.domain.columns import Column
 from sluice.domain.evidence import Check, bounded
@@ -14,8 +16,6 @@ from sluice.domain.figures import plain
 from sluice.domain.policy import Behaviour, Direction, Invariance
 from sluice.domain.use_case import UseCase
 from sluice.gate.answers import usable
-from sluice.gate.groups import Mask
-from sluice.gate.intervals import beside, wilson
 
 if TYPE_CHECKING:
     import pandas as pd

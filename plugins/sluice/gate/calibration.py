@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sluice.adapters.groups import Mask
+from sluice.adapters.intervals import CONFIDENCE, RESAMPLES, beside, percentile, wilson
 from sluice.adapters.metrics import Scores, Vector, chosen
+from sluice.adapters.resamples import weights
 from sluice.domain.contract import Contract, Interval, PredictionSet
 from sluice.domain.evidence import Check, bounded
 from sluice.domain.figures import plain
 from sluice.domain.use_case import UseCase
-from sluice.gate.groups import Mask
-from sluice.gate.intervals import CONFIDENCE, RESAMPLES, beside, percentile, wilson
-from sluice.gate.resamples import weights
 
 #: Most bins that probabilities are compared with frequencies in, and fewest rows of one.
 MOST_BINS = 15

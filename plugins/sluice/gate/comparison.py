@@ -6,13 +6,13 @@ import math
 
 import numpy as np
 
+from sluice.adapters.intervals import percentile
 from sluice.adapters.metrics import METRICS, Scores, Vector
+from sluice.adapters.resamples import resampled, weights
 from sluice.domain.evidence import Check, Verdict
 from sluice.domain.figures import plain
 from sluice.domain.measures import HIGHER_IS_BETTER, TITLES, Metric
 from sluice.domain.policy import Change
-from sluice.gate.intervals import percentile
-from sluice.gate.resamples import resampled, weights
 
 
 def change(policy: Change, metric: Metric, actual: Vector, candidate: Scores, champion: Scores, seed: int) -> Check:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from sluice.adapters.intervals import Ends, wilson
 from sluice.adapters.metrics import Scores, Vector, chosen
 from sluice.domain.evidence import Curve
-from sluice.gate.intervals import Ends, wilson
 
 #: Most bins, and fewest rows of one.
 MOST_BINS = 10

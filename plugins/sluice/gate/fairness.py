@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sluice.adapters.groups import Group, Mask, groups
+from sluice.adapters.intervals import RESAMPLES, beside, percentile
 from sluice.adapters.metrics import Scores, Vector, chosen
 from sluice.domain.evidence import Check, bounded
 from sluice.domain.figures import plain
 from sluice.domain.policy import Fairness
 from sluice.domain.use_case import UseCase
-from sluice.gate.groups import Group, Mask, groups
-from sluice.gate.intervals import RESAMPLES, beside, percentile
 from sluice.gate.slices import too_small
 
 if TYPE_CHECKING:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sluice.adapters.intervals import beside, draws, percentile
 from sluice.domain.columns import Column
 from sluice.domain.evidence import Check, bounded
 from sluice.domain.figures import plain
 from sluice.domain.measures import TITLES
 from sluice.domain.use_case import UseCase
 from sluice.gate.answers import Answered
-from sluice.gate.intervals import beside, draws, percentile
 from sluice.gate.strength import metric_of, strength
 
 if TYPE_CHECKING:

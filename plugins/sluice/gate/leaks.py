@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sluice.adapters.intervals import beside, draws, percentile, wilson
 from sluice.adapters.metrics import Scores, Vector
 from sluice.domain.columns import Column
 from sluice.domain.evidence import Check, bounded
@@ -13,7 +14,6 @@ from sluice.domain.figures import plain
 from sluice.domain.measures import TITLES
 from sluice.domain.use_case import UseCase
 from sluice.gate.answers import Answered
-from sluice.gate.intervals import beside, draws, percentile, wilson
 from sluice.gate.strength import metric_of, strength
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from sluice.adapters.bundles import Bundle
+from sluice.adapters.intervals import beside, draws, percentile
 from sluice.adapters.metrics import measure
 from sluice.domain.evidence import Check, Curve, Evidence, Subject, bounded
 from sluice.domain.figures import plain
@@ -15,7 +16,6 @@ from sluice.gate import behaviour, calibration, fairness, generalisation, leaks,
 from sluice.gate.answers import Answered, answered, answers, constant
 from sluice.gate.comparison import change
 from sluice.gate.curves import curve
-from sluice.gate.intervals import beside, draws, percentile
 from sluice.gate.rows import Rows
 
 if TYPE_CHECKING:

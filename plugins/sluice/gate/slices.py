@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sluice.adapters.groups import Group, groups
+from sluice.adapters.intervals import beside, draws, percentile
 from sluice.adapters.metrics import METRICS, Scores, Vector
 from sluice.domain.evidence import Check, bounded
 from sluice.domain.figures import plain
 from sluice.domain.measures import TITLES, Metric
 from sluice.domain.policy import Slice
 from sluice.domain.use_case import UseCase
-from sluice.gate.groups import Group, groups
-from sluice.gate.intervals import beside, draws, percentile
 
 if TYPE_CHECKING:
     import pandas as pd

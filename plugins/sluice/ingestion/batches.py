@@ -73,7 +73,10 @@ def land(warehouse: Warehouse, use_case: UseCase, source: SourceFile) -> Batch:
         SpecError: The table holds a column in another type.
         TransientError: The file changed while it was read.
     """
-    layout = layouts.read(source.path, source.uri, use_case.columns)
+    seen = layouts.look(source.path, source.uri, use_case.columns)
+    # Before it is matched: the header that lacks a column is the one that people must hear of.
+    _keep_header(warehouse, use_case, source, seen)
+    layout = layouts.match(seen, source.uri, use_case.columns)
     tables.ensure(warehouse, use_case)
     opening = {"use_case": use_case.name, "uri": source.uri, "sha256": source.sha256, "bytes": source.bytes}
     with warehouse.transaction() as connection:
@@ -113,6 +116,16 @@ def _by_id(warehouse: Warehouse, connection: Connection, use_case: UseCase, batc
     if not rows:
         raise StateError(f"{use_case.name} has no batch {batch_id}", "ingest.batches", "land a source first")
     return Batch.of(rows[0])
+
+
+def _keep_header(warehouse: Warehouse, use_case: UseCase, source: SourceFile, seen: Layout) -> None:
+    values = {
+        "use_case": use_case.name,
+        "sha256": source.sha256,
+        "uri": source.uri,
+        "header": list(seen.header),
+    }
+    warehouse.execute(warehouse.statement("ingestion/header_seen"), values)
 
 
 def _seen(warehouse: Warehouse, connection: Connection, use_case: UseCase, source: SourceFile) -> Batch:

@@ -53,14 +53,29 @@ class Layout:
 def read(path: Path, uri: str, columns: tuple[Column, ...]) -> Layout:
     """Read a file's header and match it with the columns, in any order.
 
-    What stands between fields is what makes the header name the most columns.
-
     Raises:
         SourceError: The file is not a CSV, is empty, or its header lacks or repeats a column.
     """
+    return match(look(path, uri, columns), uri, columns)
+
+
+def look(path: Path, uri: str, columns: tuple[Column, ...]) -> Layout:
+    """Read a file's header, not matched yet; what stands between fields is what makes it name the most columns.
+
+    Raises:
+        SourceError: The file is not a CSV, or is empty.
+    """
     wanted = {column.source_header.strip() for column in columns}
     found = [header(path, uri, delimiter) for delimiter in DELIMITERS]
-    layout = max(found, key=lambda each: len(wanted.intersection(each.header)))
+    return max(found, key=lambda each: len(wanted.intersection(each.header)))
+
+
+def match(layout: Layout, uri: str, columns: tuple[Column, ...]) -> Layout:
+    """Find the columns in a header, in any order.
+
+    Raises:
+        SourceError: It lacks or repeats a column.
+    """
     refuse_repeated(layout.header, uri)
     fields = tuple(_field(column, layout.header, uri) for column in columns)
     return Layout(layout.header, fields, layout.offset, layout.delimiter)

@@ -1,18 +1,34 @@
-"""Comparison: two samples of the same columns, side by side, as numbers and as a page for people."""
+"""Comparison: how far each column has moved from what the release learned from, of all rows."""
 
 from __future__ import annotations
 
-import json
-import math
-import os
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
 
-if TYPE_CHECKING:
-    import pandas as pd
+from sluice.domain.histograms import Categories, Histograms, Numbers, missing_share
+from sluice.domain.policy import Monitoring
+from sluice.monitoring.distances import chance, jensen_shannon, wasserstein
 
-Scale = Literal["numerical", "boolean", "categorical"]
+WASSERSTEIN = "Wasserstein distance"
+JENSEN_SHANNON = "Jensen-Shannon distance"
+#: Where a column has no value on one side, there is nothing else to compare.
+MISSING = "change of the missing share"
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """What a bounded sample said of a column, by the test of the page.
+
+    Attributes:
+        method: The distance that was used.
+        score: What it gave; None where it could not be taken.
+        threshold: The score from which the column counts as drifted.
+        drifted: Whether it does; None is "could not tell".
+    """
+
+    method: str
+    score: float | None
+    threshold: float | None
+    drifted: bool | None
 
 
 @dataclass(frozen=True)
@@ -21,10 +37,11 @@ class ColumnDrift:
 
     Attributes:
         column: Its name.
-        method: The distance or test that was used.
-        score: What it gave; None where it could not be taken.
-        threshold: The score from which (distances) or below which (p-values) the column counts as drifted.
+        method: The distance that was used.
+        score: What it gave, of all rows; None where it could not be taken.
+        threshold: The score from which the column counts as drifted.
         drifted: Whether it does; None is "could not tell".
+        sampled: What the sample said of it; None where it was not among the sampled columns.
     """
 
     column: str
@@ -32,83 +49,51 @@ class ColumnDrift:
     score: float | None
     threshold: float | None
     drifted: bool | None
+    sampled: Sampled | None = None
+
+    @property
+    def disputed(self) -> bool:
+        """Whether the sample's verdict is the contrary."""
+        verdicts = (self.drifted, self.sampled.drifted) if self.sampled else (None,)
+        return None not in verdicts and len(set(verdicts)) > 1
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """What two samples have and have not in common.
+def compare(reference: Histograms, current: Histograms, policy: Monitoring) -> tuple[ColumnDrift, ...]:
+    """Compare every column that the current rows have.
 
-    Attributes:
-        columns: One entry per compared column, in the order they were given.
-        html: A page that needs nothing but itself.
-    """
-
-    columns: tuple[ColumnDrift, ...]
-    html: str
-
-
-def compare(
-    reference: pd.DataFrame, current: pd.DataFrame, scales: Mapping[str, Scale], max_drifted_share: float
-) -> Comparison:
-    """Compare the distribution of every column, by the method that Evidently picks for its kind and size.
+    A column that is as far off as its threshold, yet no farther than chance brings it with so few rows, may have
+    drifted or not: nobody can tell.
 
     Args:
-        reference: What the release learned from; holds every column of `scales`.
-        current: What it is met with now; holds the same.
-        scales: The columns to compare, and how to read each.
-        max_drifted_share: Share of drifted columns that the page calls too many.
+        reference: The release's.
+        current: In the same bins, by the same labels.
+        policy: The thresholds.
     """
-    # Before the import: the library counts its users over the network unless this is set.
-    os.environ.setdefault("DO_NOT_TRACK", "1")
-    from evidently import DataDefinition, Dataset, Report
-    from evidently.presets import DataDriftPreset
-
-    reference, current = _typed(reference, scales), _typed(current, scales)
-    usable = [c for c in scales if reference[c].notna().any() and current[c].notna().any()]
-    definition = DataDefinition(
-        numerical_columns=[c for c in usable if scales[c] == "numerical"],
-        categorical_columns=[c for c in usable if scales[c] != "numerical"],
-    )
-    report = Report([DataDriftPreset(drift_share=max_drifted_share)], include_tests=True)
-    snapshot = report.run(
-        Dataset.from_pandas(current[usable], data_definition=definition),
-        Dataset.from_pandas(reference[usable], data_definition=definition),
-    )
-    judged = {drift.column: drift for drift in parse(json.loads(snapshot.json()))}
-    columns = tuple(judged.get(c, ColumnDrift(c, "none: no values", None, None, None)) for c in scales)
-    return Comparison(columns, snapshot.get_html_str(as_iframe=False))
+    return tuple(_compare(reference.column(column.name), column, policy) for column in current.columns)
 
 
-def parse(result: dict[str, Any]) -> tuple[ColumnDrift, ...]:
-    """The columns of an Evidently 0.7 result; a test that ended neither well nor badly is "could not tell".
+def _compare(reference: Numbers | Categories, current: Numbers | Categories, policy: Monitoring) -> ColumnDrift:
+    if not reference.values or not current.values:
+        return _emptied(reference, current, policy.quality.max_missing_rise)
+    if isinstance(reference, Numbers) and isinstance(current, Numbers):
+        method, threshold, score = WASSERSTEIN, policy.drift.numerical, wasserstein(reference, current)
+    elif isinstance(reference, Categories) and isinstance(current, Categories):
+        method, threshold, score = JENSEN_SHANNON, policy.drift.categorical, jensen_shannon(reference, current)
+    else:
+        raise TypeError(f"{current.name} is {current.kind}, and {reference.kind} in the release")
+    drifted = score >= threshold
+    doubtful = drifted and score < chance(reference, current)
+    return ColumnDrift(current.name, method, score, threshold, None if doubtful else drifted)
 
-    Args:
-        result: What its JSON holds: `metrics` with values, and `tests` that refer to them.
+
+def _emptied(reference: Numbers | Categories, current: Numbers | Categories, most: float) -> ColumnDrift:
+    """A column without a value on one side at least: it has drifted where its values went, or came.
+
+    Where hardly any were there before, nobody can tell whether those that there could have been are like them.
     """
-    statuses = {t["metric_config"]["metric_id"]: t["status"] for t in result["tests"]}
-    verdicts = {"SUCCESS": False, "FAIL": True}
-    drifts = []
-    for metric in result["metrics"]:
-        config = metric["config"]
-        if "column" in config:
-            value = metric["value"]
-            score = float(value) if isinstance(value, float | int) and math.isfinite(value) else None
-            drifted = verdicts.get(statuses.get(metric["id"], "")) if score is not None else None
-            drifts.append(ColumnDrift(config["column"], config["method"], score, config["threshold"], drifted))
-    return tuple(drifts)
-
-
-def _typed(frame: pd.DataFrame, scales: Mapping[str, Scale]) -> pd.DataFrame:
-    """Numbers as doubles and everything else as text, so that both sides are read alike.
-
-    A model's inputs say 1.0 for true and "" for no category; the warehouse says true and null.
-    """
-    typed = frame[list(scales)].copy()
-    for name, scale in scales.items():
-        if scale == "numerical":
-            typed[name] = typed[name].astype("float64")
-        elif scale == "boolean":
-            typed[name] = typed[name].map(lambda value: str(bool(value)), na_action="ignore").astype(object)
-        else:
-            typed[name] = typed[name].astype(object).mask(typed[name].eq(""))
-    return typed
+    before, now = missing_share(reference), missing_share(current)
+    if before is None or now is None:
+        return ColumnDrift(current.name, MISSING, None, most, None)
+    moved = abs(now - before)
+    alike = not reference.values and not current.values
+    return ColumnDrift(current.name, MISSING, moved, most, moved >= most or (False if alike else None))

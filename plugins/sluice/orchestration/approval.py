@@ -13,7 +13,8 @@ from airflow.sdk.exceptions import AirflowSkipException
 from sluice.domain.errors import StateError
 from sluice.domain.evidence import NOBODY, Ruling, Subject, rule
 from sluice.domain.use_case import UseCase
-from sluice.orchestration import clients, specs
+from sluice.orchestration import alerts, clients, notices, specs
+from sluice.orchestration.failures import question
 from sluice.orchestration.steps import reason, step
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def approval(use_case: UseCase, subject: Any, decided: Any) -> Any:
         params={ANSWER: reason("Why; kept with your name in ml.decisions.")},
         response_timeout=timedelta(hours=use_case.gate.approval_hours),
         execution_timeout=timedelta(minutes=5),
+        notifiers=notices.QuestionNotifier(use_case.name, use_case.gate.approval_hours),
     )
     ruled = step(record_ruling, minutes=5)(use_case.name, subject, answer.output)
     chain(decided, asked, answer, ruled)
@@ -77,6 +79,8 @@ def record_ruling(name: str, subject: dict[str, Any], answer: dict[str, Any] | N
     evidence = decision.read_evidence(warehouse, name, run_id)
     ruled = rule(about, evidence, entry.decision, _ruling(answer, specs.use_case(name).gate.approval_hours))
     log.info("%s, by %s: %s", ruled.code, ruled.actor, ruled.message)
+    alerts.dismiss(question(f"{name}_promote", run_id))
+    notices.decided(about, ruled, run_id)
     newest = entries[0]
     if (newest.overrides, newest.decision) == (entry.decision_id, ruled):
         number = newest.decision_id

@@ -13,7 +13,7 @@ from sluice.domain.errors import StateError
 from sluice.domain.evidence import Subject
 from sluice.domain.release import Release
 from sluice.domain.use_case import UseCase
-from sluice.orchestration import assets, clients, specs
+from sluice.orchestration import assets, clients, notices, specs
 from sluice.orchestration.steps import common, failing_at_once, reason, step
 
 DOC = """
@@ -122,7 +122,7 @@ def watch(name: str) -> PokeReturnValue:
     return PokeReturnValue(is_done=over, xcom_value=verdict.message if over else None)
 
 
-def conclude(name: str, canary_id: int, message: str | None) -> dict[str, Any]:
+def conclude(name: str, canary_id: int, message: str | None, *, run_id: str) -> dict[str, Any]:
     """Promote what nothing speaks against; say of what was withdrawn by whom and why."""
     from dataclasses import asdict
 
@@ -136,6 +136,7 @@ def conclude(name: str, canary_id: int, message: str | None) -> dict[str, Any]:
         who = canary.withdrawn_by(warehouse, rollout)
         if who != canary.ACTOR:
             raise AirflowSkipException(f"{who} withdrew version {rollout.version}: {rollout.reason}")
+        notices.withdrawn(name, rollout.version, rollout.champion_version, rollout.reason or "", run_id)
         raise StateError(
             f"version {rollout.version} of {name} was withdrawn, {rollout.reason}",
             f"ml.canaries {canary_id}",

@@ -77,4 +77,6 @@ def judge_batch(name: str, batch_id: int, *, run_id: str, ti: Any) -> str:
     finally:
         page = Report.of_run(name, "validation", run_id)
         clients.store().write_bytes(page.key, report.render(warehouse, use_case, batch_id).encode())
+        reported = {"batch_id": batch_id, "report_uri": page.path}
+        warehouse.execute(warehouse.statement("ingestion/batch_reported"), reported)
         links.show(ti, page)

@@ -11,16 +11,18 @@ from sluice.orchestration.rollback import rollback_dag
 from sluice.orchestration.steps import cron, platform, step
 
 CHECK_DOC = """
-Reads every use case's spec, hourly, and fails with a mail when one is broken.
+Reads every use case's spec and the watcher's last sign of life, hourly, and fails with a mail when one is broken.
 
-A use case whose spec is broken has no DAGs that could say so. `make check` reads the specs too.
+A use case whose spec is broken has no DAGs that could say so. `make check` reads the specs too. The watcher tells what
+Airflow cannot tell about itself, and in turn cannot tell that it is dead.
 """
 
 
 def check_dag() -> DAG:
-    """The hourly check of the specs."""
+    """The hourly check of the specs and of the watcher."""
     with DAG(**platform("check", CHECK_DOC, hours=0.2), schedule=cron("0 * * * *")) as dag:
         step(health.check_specs, minutes=5)()
+        step(health.check_watcher, minutes=5)()
     return dag
 
 

@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from sluice.domain.errors import StateError
 from sluice.domain.evidence import Subject, decide, rule
 from sluice.domain.use_case import UseCase
-from sluice.orchestration import approval, assets, clients, judging, specs
+from sluice.orchestration import approval, assets, clients, judging, notices, specs
 from sluice.orchestration import canary as canaries
 from sluice.orchestration.steps import common, reason, step
 
@@ -28,7 +28,8 @@ Decides whether a candidate may serve, and lets it serve.
    held-out rows.
 3. `build_release` and `judge_servability`: is it **servable**? The bento, and its image where a container engine is
    configured, is built, started, queried and stopped.
-4. `decide_promotion` needs both blessings. What could not be told is never a yes: then the run fails and mails.
+4. `decide_promotion` needs both blessings. What could not be told is never a yes: then the run fails.
+   What is not promoted is mailed, unless nothing had changed.
    `report_decision` makes the decision's page: **Report** under the task's Details opens it, and MLflow keeps it with
    the candidate's run. Where the page cannot be made the run fails, and the decision stands and is carried out.
 5. `ask_approval`, where the spec says `approval: required`, waits for a person's yes to what passed; see **Required
@@ -144,6 +145,7 @@ def decide_promotion(
         decided = rule(about, evidence, decided, ruling)
         number = decision.store_decision(warehouse, run_id, about, decided, evidence, overrides=number)
         log.info("%s, by %s: %s", decided.code, decided.actor, decided.message)
+    notices.decided(about, decided, run_id)
     if decided.code.startswith("undecided"):
         raise StateError(
             f"{decided.code}: {decided.message}", f"ml.decisions {number}", "mend the cause, promote again"

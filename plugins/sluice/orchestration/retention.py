@@ -1,4 +1,4 @@
-"""The retention DAG: removes what no deployment could need any more."""
+"""The retention DAG: removes what no deployment could need any more, and old reports."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from sluice.release.retention import Archive
 
 DOC = """
-Removes old model versions with their runs, bentos, images and copies, and old snapshots, daily.
+Removes old model versions with their runs, bentos, images and copies, old snapshots and old reports, daily.
 
 Each spec's `retention` says how much stays. What never goes: what an alias names, what the last deployments moved
 from or to, what was decided about or registered lately, and the snapshots all these were trained on.
 The ledgers keep their rows for ever: a prediction still leads back to its source file after its model is gone.
+The checks' pages, in the object store and in MLflow, and the numbers behind their verdicts go after
+`monitoring.reports_days`; the verdicts stay.
 
 With **Only look**, nothing is touched and the log says what would go.
 """
@@ -36,8 +38,10 @@ def retention_dag() -> DAG:
         "reason": reason("Why this was started by hand."),
     }
     with DAG(**platform("retention", DOC, hours=2), schedule=cron("30 4 * * *"), params=params) as dag:
-        mapped: Any = step(clear, minutes=30, map_index_template="{{ task.op_kwargs['name'] }}")
-        mapped.expand(name=[use_case.name for use_case in specs.use_cases()])
+        names = [use_case.name for use_case in specs.use_cases()]
+        for purpose in (clear, clear_reports):
+            mapped: Any = step(purpose, minutes=30, map_index_template="{{ task.op_kwargs['name'] }}")
+            mapped.expand(name=names)
     return dag
 
 
@@ -49,6 +53,18 @@ def clear(name: str, *, params: dict[str, Any]) -> str:
     said = "would go" if params["only_look"] else "are gone"
     log.info("%s", f"{said}: {removal}" if removal else f"{name}: nothing is old enough to go")
     return str(removal)
+
+
+def clear_reports(name: str, *, params: dict[str, Any]) -> int:
+    """Remove the pages and details of a use case's checks that are old enough, and say how many those are."""
+    from sluice.monitoring.retention import Shelf
+
+    use_case, now = specs.use_case(name), datetime.now(UTC)
+    shelf = Shelf(clients.warehouse(), clients.store(), clients.tracking())
+    old = shelf.old(use_case, now) if params["only_look"] else shelf.clear(use_case, now)
+    said = "would go" if params["only_look"] else "are gone"
+    log.info("%d reports of more than %d days %s", len(old), use_case.monitoring.reports_days, said)
+    return len(old)
 
 
 def archive() -> Archive:

@@ -11,9 +11,11 @@ from typing import Any, ParamSpec, TypeVar
 from airflow.sdk import CronTriggerTimetable, Param, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
+from sluice.domain.alert import PLATFORM
 from sluice.domain.errors import StateError, TerminalError
 from sluice.domain.use_case import UseCase
-from sluice.orchestration import alerts as alerting
+from sluice.orchestration.deadlines import deadline
+from sluice.orchestration.failures import Subject, callbacks
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -70,7 +72,7 @@ def common(use_case: UseCase, stage: str, doc: str, hours: float) -> dict[str, A
         doc: Markdown shown in the UI.
         hours: After which a run has failed.
     """
-    alerts = alerting.alerts(use_case, stage)
+    calls = callbacks(use_case.name, stage)
     return {
         "dag_id": f"{use_case.name}_{stage}",
         "dag_display_name": f"{use_case.title}: {stage}",
@@ -85,9 +87,11 @@ def common(use_case: UseCase, stage: str, doc: str, hours: float) -> dict[str, A
             "retries": 2,
             "retry_delay": timedelta(seconds=5),
             "retry_exponential_backoff": 2.0,
-            "on_failure_callback": alerts.task,
+            "on_failure_callback": calls.task,
         },
-        "on_failure_callback": alerts.run,
+        "on_failure_callback": calls.run,
+        "on_success_callback": calls.success,
+        "deadline": deadline(Subject(use_case.name, stage), hours),
     }
 
 
@@ -99,7 +103,7 @@ def platform(purpose: str, doc: str, hours: float) -> dict[str, Any]:
         doc: Markdown shown in the UI.
         hours: After which a run has failed.
     """
-    alerts = alerting.platform_alerts(purpose)
+    calls = callbacks(PLATFORM, purpose)
     return {
         "dag_id": f"sluice_{purpose}",
         "dag_display_name": f"Sluice: {purpose}",
@@ -109,8 +113,10 @@ def platform(purpose: str, doc: str, hours: float) -> dict[str, Any]:
         "max_active_runs": 1,
         "dagrun_timeout": timedelta(hours=hours),
         "tags": ["sluice"],
-        "default_args": {"owner": "sluice", "retries": 0, "on_failure_callback": alerts.task},
-        "on_failure_callback": alerts.run,
+        "default_args": {"owner": "sluice", "retries": 0, "on_failure_callback": calls.task},
+        "on_failure_callback": calls.run,
+        "on_success_callback": calls.success,
+        "deadline": deadline(Subject(PLATFORM, purpose), hours),
     }
 
 

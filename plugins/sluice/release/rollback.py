@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sluice.adapters.objects import ObjectStore
 from sluice.adapters.tracking import Tracking
-from sluice.domain.contract import BUNDLE_FILES, MANIFEST
+from sluice.domain.contract import MANIFEST
 from sluice.domain.errors import BundleError, StateError
 from sluice.domain.release import Release
 from sluice.release import deployments, ledger
@@ -105,10 +105,18 @@ class Vault:
         return release
 
     def _copy(self, release: Release, folder: Path) -> Path:
+        from sluice.adapters import bundles
+
         folder.mkdir()
-        for name in (MANIFEST, *BUNDLE_FILES):
-            content = self.store.read_bytes(f"releases/{release.use_case}/{release.version}/{name}")
-            (folder / name).write_bytes(content)
+        prefix = f"releases/{release.use_case}/{release.version}"
+        sealed = self.store.read_bytes(f"{prefix}/{MANIFEST}")
+        try:
+            names = bundles.listed(sealed, self.store.url(f"{prefix}/{MANIFEST}")).files
+        except BundleError as error:
+            raise StateError(error.what, error.where) from error
+        (folder / MANIFEST).write_bytes(sealed)
+        for name in names:
+            (folder / name).write_bytes(self.store.read_bytes(f"{prefix}/{name}"))
         return folder
 
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from sluice.adapters import bundles
-from sluice.adapters.bundles import Bundle, Graph, Scores, frame
+from sluice.adapters import bundles, histograms
+from sluice.adapters.bundles import Bundle, Graph, Scores, Vector, frame
 from sluice.adapters.metrics import measure
 from sluice.domain.columns import Column
 from sluice.domain.contract import (
@@ -103,7 +103,7 @@ def make(
     train, calibration, test = (written.predict(p.inputs) for p in (rows.train, rows.calibration, rows.test))
     held_out = _finite(measure(use_case.task, rows.test.target, test))
     fitted = _finite(measure(use_case.task, rows.train.target, train))
-    unseen = (rows.calibration.target, calibration), (rows.test.target, test)
+    apart = (rows.calibration.target, calibration), (rows.test.target, test)
     contract = promise(
         use_case,
         best,
@@ -111,10 +111,12 @@ def make(
         runtime_sha256,
         metrics=held_out,
         out_of_fold=out_of_fold,
-        interval=intervals.interval(use_case, *unseen) if use_case.task == "regression" else None,
-        prediction_set=intervals.prediction_set(*unseen) if use_case.task != "regression" else None,
+        interval=intervals.interval(use_case, *apart) if use_case.task == "regression" else None,
+        prediction_set=intervals.prediction_set(*apart) if use_case.task != "regression" else None,
     )
-    bundle = bundles.write(folder, written.model, contract, known, reference(use_case, rows.train, train))
+    learned = answered(use_case, rows.train, train)
+    kept = bounded(use_case, learned), unseen(use_case, *apart), histograms.freeze(contract, learned)
+    bundle = bundles.write(folder, written.model, contract, known, *kept)
     metrics = {f"train_{k}": v for k, v in fitted.items()} | {f"test_{k}": v for k, v in held_out.items()}
     metrics |= {f"oof_{k}": v for k, v in out_of_fold.items()}
     log.info("%s fitted on %d rows; held out: %s", best.family, len(rows.train), held_out)
@@ -164,8 +166,8 @@ def promise(
     )
 
 
-def reference(use_case: UseCase, train: Part, predicted: Scores) -> pd.DataFrame:
-    """A bounded, seeded sample of the train rows with what the model says of them, for drift checks.
+def answered(use_case: UseCase, train: Part, predicted: Scores) -> pd.DataFrame:
+    """The train rows with what the model says of them.
 
     Classes are written by their names, and `prediction` is the most probable one.
     """
@@ -176,11 +178,33 @@ def reference(use_case: UseCase, train: Part, predicted: Scores) -> pd.DataFrame
             use_case.target: names[train.target.astype(int)],
             "prediction": names[predicted.argmax(axis=1)],
         }
-    whole = train.inputs.assign(**answers)
+    return train.inputs.assign(**answers)
+
+
+def bounded(use_case: UseCase, whole: pd.DataFrame) -> pd.DataFrame:
+    """A seeded sample of rows, in their order, for the pages of drift checks."""
     most = use_case.monitoring.sample_rows
     if len(whole) <= most:
         return whole
     return whole.sample(most, random_state=use_case.training.seed).sort_index().reset_index(drop=True)
+
+
+def unseen(use_case: UseCase, *parts: tuple[Vector, Scores]) -> pd.DataFrame:
+    """A bounded, seeded sample of the rows that no training saw, as `Bundle.unseen` returns it.
+
+    Args:
+        use_case: Its `monitoring.sample_rows` is the most that is kept.
+        *parts: Observed and predicted, of the calibration rows and of the test rows.
+    """
+    # Local: a DAG file's imports must stay light.
+    import pandas as pd
+
+    actual = np.concatenate([observed for observed, _ in parts])
+    said = np.concatenate([predicted for _, predicted in parts])
+    columns = {f"said_{c}": said[:, c] for c in range(said.shape[1])} if use_case.classes else {"said": said}
+    whole = pd.DataFrame({"actual": actual, **columns})
+    most = use_case.monitoring.sample_rows
+    return whole if len(whole) <= most else whole.sample(most, random_state=use_case.training.seed, ignore_index=True)
 
 
 def _input(column: Column) -> Input:

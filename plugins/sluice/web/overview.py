@@ -1,42 +1,25 @@
-"""Overview: where each use case stands, for the page that shows it."""
+"""Overview: where each use case stands, for the page that shows them all."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
 
-from sluice.adapters.warehouse import Warehouse
 from sluice.domain.figures import plain
-from sluice.domain.report import Report
 from sluice.domain.use_case import UseCase
+from sluice.web import facts
+from sluice.web.facts import Fact, Tone
+from sluice.web.incidents import Incident, incidents
+from sluice.web.inquiry import Inquiry
+from sluice.web.rights import Rights, Stage
 
 #: A serving process that has not been heard of for this long may be gone.
 FRESH = timedelta(seconds=30)
 
-Tone = Literal["good", "bad", "unsure", "plain"]
-
-
-@dataclass(frozen=True)
-class Fact:
-    """One thing there is to know.
-
-    Attributes:
-        label: What it is about.
-        value: In a word or two.
-        tone: Whether that is good news.
-        detail: In a sentence.
-        at: Since when, or None.
-        link: A page that says more, below the web server's own address.
-    """
-
-    label: str
-    value: str
-    tone: Tone = "plain"
-    detail: str = ""
-    at: datetime | None = None
-    link: str | None = None
+#: What is looked at daily, and what it is called.
+CHECKS = {"drift": "Drift", "quality": "Data quality", "performance": "Performance"}
 
 
 @dataclass(frozen=True)
@@ -46,6 +29,37 @@ class Standing:
     name: str
     title: str
     facts: tuple[Fact, ...]
+    incidents: tuple[Incident, ...] = ()
+
+    @property
+    def tone(self) -> Tone:
+        """How it is, all in all."""
+        return "bad" if self.incidents else facts.worst(f.tone for f in self.facts)
+
+    @property
+    def verdict(self) -> str:
+        """The same in words, with what is not as it should be."""
+        labels = [f.label.lower() for f in self.facts if f.tone == self.tone]
+        if self.tone == "bad":
+            count = len(self.incidents)
+            labels += [f"{count} open incident{'s' if count > 1 else ''}"] if count else []
+            return f"Look at: {', '.join(labels)}"
+        if self.tone == "unsure":
+            return f"Could not tell: {', '.join(labels)}"
+        return "All well" if self.tone == "good" else "Nothing has happened yet"
+
+
+@dataclass(frozen=True)
+class Check:
+    """The newest of one kind of check."""
+
+    use_case: str
+    kind: str
+    verdict: str
+    message: str
+    dag_run_id: str
+    checked_for: datetime
+    report_uri: str | None
 
 
 @dataclass(frozen=True)
@@ -72,34 +86,53 @@ class Row:
     batch_status: str | None
     batch_reason: str | None
     landed_at: datetime | None
-    drift_verdict: str | None
-    drift_message: str | None
-    drift_run: str | None
-    drift_uri: str | None
-    drift_at: datetime | None
     seen_at: datetime | None
     live: int
     versions: list[int] | None
 
 
-def standings(warehouse: Warehouse, use_cases: Sequence[UseCase], now: datetime) -> tuple[Standing, ...]:
+def standings(inquiry: Inquiry, use_cases: Sequence[UseCase], rights: Rights, now: datetime) -> tuple[Standing, ...]:
     """Where each use case stands, in the order they were given.
 
     Args:
-        warehouse: Where everything that happened is written down.
+        inquiry: Where everything that happened is written down.
         use_cases: Whose.
+        rights: For each of them the stages that the person may read; at least one.
         now: The moment that heartbeats are measured against; aware.
     """
-    values = {"use_cases": [u.name for u in use_cases], "fresh_since": now - FRESH}
-    rows = (Row(**row) for row in warehouse.rows(warehouse.statement("web/use_cases"), values))
+    names = [u.name for u in use_cases]
+    rows = (Row(**row) for row in inquiry.rows("use_cases", {"use_cases": names, "fresh_since": now - FRESH}))
+    checks: dict[str, list[Check]] = defaultdict(list)
+    for row in inquiry.rows("newest_checks", {"use_cases": names}):
+        checks[row["use_case"]].append(Check(**row))
+    open_: dict[str, list[Incident]] = defaultdict(list)
+    for incident in incidents(inquiry, rights):
+        open_[incident.use_case].append(incident)
     return tuple(
-        Standing(use_case.name, use_case.title, facts(row)) for use_case, row in zip(use_cases, rows, strict=True)
+        Standing(
+            use_case.name,
+            use_case.title,
+            visible((*told(row), *(checked(checks[use_case.name]))), rights[use_case.name]),
+            tuple(open_[use_case.name]),
+        )
+        for use_case, row in zip(use_cases, rows, strict=True)
     )
 
 
-def facts(row: Row) -> tuple[Fact, ...]:
+def visible(known: Sequence[Fact], stages: frozenset[Stage]) -> tuple[Fact, ...]:
+    """What is of stages that a person may read."""
+    return tuple(fact for fact in known if fact.stage in stages)
+
+
+def told(row: Row) -> tuple[Fact, ...]:
     """What a row says, in words."""
-    return (_served(row), *_challenger(row), _endpoint(row), _decision(row), _batch(row), _drift(row))
+    return (_served(row), *_challenger(row), _endpoint(row), _decision(row), _batch(row))
+
+
+def checked(checks: Sequence[Check]) -> tuple[Fact, ...]:
+    """What the newest checks say, in words."""
+    newest = {check.kind: check for check in checks}
+    return tuple(_check(label, newest.get(kind)) for kind, label in CHECKS.items())
 
 
 def _served(row: Row) -> Fact:
@@ -134,38 +167,27 @@ def _endpoint(row: Row) -> Fact:
 def _decision(row: Row) -> Fact:
     if row.decision_code is None:
         return Fact("Last decision", "none yet")
-    # A model that is the champion's equal to the byte is no worse than it.
-    tones: dict[str, Tone] = {"promote": "good", "reject:unchanged": "plain"}
-    kinds: dict[str, Tone] = {"reject": "bad"}
-    tone = tones.get(row.decision_code) or kinds.get(row.decision_code.partition(":")[0], "unsure")
     detail = f"Version {row.decided_version}: {row.decision_message}"
-    link = Report.of_run(row.use_case, "decision", row.decision_run or "").path if row.decision_uri else None
-    return Fact("Last decision", row.decision_code, tone, detail, row.decided_at, link)
+    link = facts.page_of(row.use_case, "decision", row.decision_run, row.decision_uri)
+    return Fact("Last decision", row.decision_code, facts.of_decision(row.decision_code), detail, row.decided_at, link)
 
 
 def _batch(row: Row) -> Fact:
     if row.batch_id is None or row.batch_status is None:
-        return Fact("Last batch", "none yet")
-    tones: dict[str, Tone] = {"accepted": "good", "rejected": "bad"}
+        return Fact("Last batch", "none yet", stage="ingest")
     detail = f"Batch {row.batch_id}: {_count(row.batch_rows)} rows, {_count(row.quarantined)} quarantined"
-    reason = f". {row.batch_reason}" if row.batch_reason else ""
-    return Fact("Last batch", row.batch_status, tones.get(row.batch_status, "unsure"), detail + reason, row.landed_at)
+    detail += f". {row.batch_reason}" if row.batch_reason else ""
+    tone = facts.of_batch(row.batch_status)
+    return Fact("Last batch", row.batch_status, tone, detail, row.landed_at, stage="ingest")
 
 
 def _count(number: int | None) -> str:
     return "unknown" if number is None else plain(number)
 
 
-def _drift(row: Row) -> Fact:
-    if row.drift_verdict is None or row.drift_run is None:
-        return Fact("Drift", "not checked yet")
-    tones: dict[str, Tone] = {"stable": "good", "drifted": "bad"}
-    link = Report.of_run(row.use_case, "drift", row.drift_run).path if row.drift_uri else None
-    return Fact(
-        "Drift",
-        row.drift_verdict,
-        tones.get(row.drift_verdict, "unsure"),
-        row.drift_message or "",
-        row.drift_at,
-        link,
-    )
+def _check(label: str, check: Check | None) -> Fact:
+    if check is None:
+        return Fact(label, "not checked yet", stage="monitor")
+    link = facts.page_of(check.use_case, check.kind, check.dag_run_id, check.report_uri)
+    tone = facts.of_verdict(check.verdict)
+    return Fact(label, check.verdict, tone, check.message, check.checked_for, link, "monitor")

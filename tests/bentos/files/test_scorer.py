@@ -20,7 +20,7 @@ from tabular.answers.forms import BATCH
 from tabular.files.cells import meant
 from tabular.files.scorer import Scorer
 from tabular.problem import ProblemError
-from tabular.record.entries import Sheet
+from tabular.record.entries import Sheet, element, texts
 from tabular.record.redaction import Redaction, redaction
 from tabular.releases import bundle as loading
 from tabular.releases.bundle import Bundle
@@ -220,13 +220,16 @@ def test_a_row_that_the_graph_has_no_answer_for_gets_an_error(tmp_path: Path) ->
     assert len(json.loads(sheet.written.features)) == sheet.size == 2
 
 
-def test_numbers_that_json_does_not_know_are_logged_as_it_writes_them(releases: dict[str, Release]) -> None:
-    _, (sheet,) = uploaded(
-        releases["a number"], [f"{number},03,t,INLAND" for number in ("007", "+5", ".5", "5.", " 6")]
-    )
-    logged = told(sheet)
-    assert [row["income"] for row in logged] == [7, 5, 0.5, 5, 6]
-    assert {json.dumps(row["rooms"]) for row in logged} == {"3"}
+@pytest.mark.parametrize(
+    ("written", "logged"),
+    [("007", 7), ("-0", 0), ("+5", 5), (".5", 0.5), ("5.", 5), (" 6", 6), ("1e1", 10), ("0.5", 0.5)],
+)
+def test_numbers_that_json_does_not_know_are_logged_as_it_writes_them(
+    releases: dict[str, Release], written: str, logged: float
+) -> None:
+    _, (sheet,) = uploaded(releases["a number"], [GOOD, f"{written},03,t,INLAND"])
+    assert [row["income"] for row in told(sheet)] == [8.5, logged]
+    assert {json.dumps(row["rooms"]) for row in told(sheet)} == {"3"}
 
 
 def test_what_is_sensitive_is_not_logged(tmp_path: Path) -> None:
@@ -247,8 +250,8 @@ def test_what_is_sensitive_is_not_logged(tmp_path: Path) -> None:
 
 def test_predictions_of_classes_are_logged_with_their_probabilities(releases: dict[str, Release]) -> None:
     found, (sheet,) = uploaded(releases["three classes"], [GOOD, "0,1,false,INLAND"])
-    assert sheet.written.predictions == ""
-    assert sheet.written.labels == "{" + ",".join(f'"{row["prediction"]}"' for row in found) + "}"
+    assert sheet.written.predictions == b""
+    assert sheet.written.labels == texts([element(row["prediction"]) for row in found], 2)
     for row, logged in zip(found, json.loads(sheet.written.probabilities), strict=True):
         assert {value: row[f"probability_{value}"] for value in logged} == {k: repr(v) for k, v in logged.items()}
         assert math.isclose(sum(logged.values()), 1)

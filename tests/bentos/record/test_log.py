@@ -21,7 +21,7 @@ from psycopg2.extensions import connection as Connection
 from sluice.adapters.migrations import migrate
 from sluice.adapters.warehouse import Warehouse
 from tabular import ids
-from tabular.record.entries import Entry, Failure, Sheet, Written
+from tabular.record.entries import Entry, Failure, Sheet, Written, numbers
 from tabular.record.heartbeat import Heartbeat
 from tabular.record.log import LONGEST_PAUSE, Log, pause
 from tabular.releases.outputs import Answers
@@ -181,9 +181,9 @@ def test_six_characters_that_look_like_an_escape_are_kept(
     log, moment = make_log(), datetime.now(UTC)
     texts = ["\\u0000", "\\\\u0000", "a\\u0000"]
     given = entry(*[(1, text) for text in texts])
-    written = Written(json.dumps([[1, text] for text in texts]), "{1,2,3}", "", "")
+    written = Written(json.dumps([[1, text] for text in texts]).encode(), numbers([1, 2, 3], 3))
     block = Sheet(**identity(moment), size=3, written=written)
-    bad = Written(json.dumps([[1, text] for text in ("\\\x00", "a", "b")]), "{1,2,3}", "", "")
+    bad = Written(json.dumps([[1, text] for text in ("\\\x00", "a", "b")]).encode(), numbers([1, 2, 3], 3))
     refused = replace(block, answer_id=ids.fresh(), request_id=uuid4().hex, written=bad)
     for each in (given, block, refused):
         log.offer(each)

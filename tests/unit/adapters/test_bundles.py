@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from onnx import TensorProto, helper
 
-from sluice.adapters import bundles
+from sluice.adapters import bundles, histograms
 from sluice.adapters.bundles import Bundle
 from sluice.domain.contract import BUNDLE_FILES, Contract, Golden, Input, Limits, Lineage, Output
 from sluice.domain.errors import BundleError
@@ -93,6 +93,50 @@ def test_a_bundle_is_named_by_its_manifest_and_its_model_by_the_graph(bundle: Bu
 def test_files_beside_the_bundles_own_do_not_matter(bundle: Bundle) -> None:
     (bundle.folder / "MLmodel").write_text("flavors: {}")
     assert bundles.read(bundle.folder) == bundle
+
+
+def test_what_was_true_of_unseen_rows_is_read_back_where_it_was_written(bundle: Bundle) -> None:
+    unseen = pd.DataFrame({"actual": [2.0, 3.0], "said": [2.5, 2.5]})
+    with_it = bundles.write(bundle.folder, graph(), CONTRACT, GOLDEN, bundle.reference(), unseen)
+
+    assert bundle.unseen() is None
+    found = bundles.read(with_it.folder).unseen()
+    assert found is not None
+    pd.testing.assert_frame_equal(found, unseen)
+
+
+def test_an_altered_file_that_a_bundle_may_do_without_is_refused(bundle: Bundle) -> None:
+    with_it = bundles.write(
+        bundle.folder, graph(), CONTRACT, GOLDEN, bundle.reference(), pd.DataFrame({"actual": [2.0], "said": [2.5]})
+    )
+    (with_it.folder / "unseen.parquet").write_bytes(b"")
+    with pytest.raises(BundleError, match=r"altered.*unseen\.parquet"):
+        bundles.read(with_it.folder)
+
+
+def test_histograms_are_read_back_and_sealed_with_the_rest(bundle: Bundle) -> None:
+    learned = pd.DataFrame({"grams": [1.0, 2.0], "hot": [1.0, None], "kind": ["green", ""], "strength": [2.0, 3.0]})
+    whole = histograms.freeze(CONTRACT, learned)
+    with_it = bundles.write(bundle.folder, graph(), CONTRACT, GOLDEN, bundle.reference(), histograms=whole)
+
+    assert bundles.read(with_it.folder).histograms() == whole
+    assert whole.names == ("grams", "hot", "kind", "strength")
+    (with_it.folder / "histograms.json").write_text(whole.model_copy(update={"rows": 3}).model_dump_json())
+    with pytest.raises(BundleError, match=r"altered.*histograms\.json"):
+        bundles.read(with_it.folder)
+
+
+def test_an_older_bundle_has_the_histograms_of_its_reference(bundle: Bundle) -> None:
+    found = bundle.histograms()
+
+    assert found == histograms.freeze(CONTRACT, bundle.reference())
+    assert (found.rows, found.names) == (1, ("grams", "hot", "kind", "strength", "prediction"))
+
+
+def test_histograms_that_say_something_else_are_refused(bundle: Bundle) -> None:
+    sealed(bundle.folder, "histograms.json", "{}")
+    with pytest.raises(BundleError, match=r"histograms that cannot be read"):
+        bundles.read(bundle.folder).histograms()
 
 
 @pytest.mark.parametrize("name", BUNDLE_FILES)

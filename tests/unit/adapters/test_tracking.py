@@ -3,6 +3,8 @@
 import http.server
 import json
 import threading
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +113,43 @@ def test_a_version_that_is_not_there_is_said(tracking: Tracking, run_id: str) ->
 
     with pytest.raises(StateError, match="no version 99"):
         tracking.version(MODEL, 99)
+
+
+def test_a_run_of_a_name_is_begun_once_and_added_to(tracking: Tracking) -> None:
+    name = "scheduled__2026-05-01T03:00:00+00:00"
+
+    first = tracking.open_run("line_monitoring", name, {"version": "3"})
+    tracking.measure(first, {"drifted_share": 0.25})
+    again = tracking.open_run("line_monitoring", name, {"version": "4"})
+    tracking.attach(again, "drift.html", "<html></html>")
+
+    assert first == again
+    run = tracking.client.get_run(first)
+    assert (run.info.run_name, run.info.status) == (name, "FINISHED")
+    assert run.data.tags["version"] == "3"
+    assert run.data.metrics == {"drifted_share": 0.25}
+    assert [file.path for file in tracking.client.list_artifacts(first)] == ["drift.html"]
+    assert tracking.open_run("line_monitoring", "another", {}) != first
+    assert tracking.open_run("other_monitoring", name, {}) != first
+
+
+def test_only_runs_that_are_old_are_discarded_with_their_files(tracking: Tracking) -> None:
+    old = tracking.open_run("discarded", "old", {})
+    tracking.attach(old, "drift.html", "<html></html>")
+    time.sleep(0.02)
+    between = datetime.now(UTC)
+    time.sleep(0.02)
+    young = tracking.open_run("discarded", "young", {})
+    tracking.attach(young, "drift.html", "<html></html>")
+
+    assert tracking.discard_runs("discarded", between) == 1
+    assert tracking.discard_runs("discarded", between) == 0
+    assert tracking.discard_runs("never_made", between) == 0
+
+    assert tracking.client.get_run(old).info.lifecycle_stage == "deleted"
+    assert tracking.client.list_artifacts(old) == []
+    assert tracking.client.get_run(young).info.lifecycle_stage == "active"
+    assert len(tracking.client.list_artifacts(young)) == 1
 
 
 @pytest.mark.parametrize("alias", ["no such alias", "a" * 300], ids=["malformed", "too-long"])

@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from sluice.domain.report import Report
+from sluice.domain.report import Kind, Report
 
 
 def test_a_run_has_one_address() -> None:
@@ -11,6 +11,11 @@ def test_a_run_has_one_address() -> None:
     assert report.key == f"reports/housing/drift/{report.name}.html"
     assert report.path == f"/sluice/reports/housing/drift/{report.name}"
     assert report.dag_id == "housing_monitor"
+
+
+@pytest.mark.parametrize("kind", ["drift", "quality", "performance"])
+def test_whoever_may_read_the_checks_may_read_their_reports(kind: Kind) -> None:
+    assert Report.of_run("housing", kind, "run-1").dag_id == "housing_monitor"
 
 
 @pytest.mark.parametrize(("one", "other"), [("a:b", "a-b"), ("../x", "x"), ("é" * 300, "é" * 301)])

@@ -226,21 +226,6 @@ def test_of_many_classes_the_chosen_one_is_looked_at() -> None:
     assert found.observed == (0.5, 0.5)
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "texts"),
-    [
-        (0, 1, ["0", "0.2", "0.4", "0.6", "0.8", "1"]),
-        (15_000, 520_000, ["100k", "200k", "300k", "400k", "500k"]),
-        (-3e-4, 3e-4, ["-0.0003", "-0.0002", "-0.0001", "0", "0.0001", "0.0002", "0.0003"]),
-    ],
-)
-def test_an_axis_has_round_marks(low: float, high: float, texts: list[str]) -> None:
-    ticks = plots.Scale(low, high).ticks()
-
-    assert [tick.text for tick in ticks] == texts
-    assert all(0 <= tick.at <= 100 for tick in ticks)
-
-
 def test_slices_of_one_metric_share_a_scale_with_their_limits(judged: Evidence) -> None:
     [group] = plots.slices((judged,))
 

@@ -53,6 +53,25 @@ def test_a_model_server_gets_no_secret_of_airflow(tmp_path: Path, addresses: Add
     assert variables["SLUICE_USE_CASE"] == "housing"
 
 
+def test_the_watcher_may_look_at_everything_and_change_nothing(tmp_path: Path, addresses: Addresses) -> None:
+    variables = environment.watcher(State(tmp_path), addresses)
+
+    own = addresses.credentials
+    assert not {own.fernet_key, own.jwt_secret, own.api_secret, own.admin} & set(variables.values())
+    assert variables["SLUICE_WATCHER_AIRFLOW_PASSWORD"] == own.viewer
+    assert variables["SLUICE_WATCHER_SERVING"] == "housing=http://127.0.0.1:3000"
+    assert variables["SLUICE_WATCHER_DISKS"] == str(tmp_path)
+    assert not [name for name, value in variables.items() if '"' in value], "the supervisor knows no escape for it"
+
+
+def test_whoever_starts_the_stack_can_set_the_watcher(
+    tmp_path: Path, addresses: Addresses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLUICE_WATCHER_PATIENCE", "20")
+
+    assert environment.watcher(State(tmp_path), addresses)["SLUICE_WATCHER_PATIENCE"] == "20"
+
+
 @pytest.mark.parametrize(("said", "access"), [(None, "open"), ("", "open"), ("keys", "keys")])
 def test_a_model_server_of_this_machine_is_open_unless_somebody_tries_out_keys(
     tmp_path: Path, addresses: Addresses, monkeypatch: pytest.MonkeyPatch, said: str | None, access: str

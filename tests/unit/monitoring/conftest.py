@@ -4,6 +4,7 @@ import importlib
 import warnings
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,11 @@ import pytest
 from psycopg2 import sql
 from psycopg2.extras import Json
 
+from sluice.adapters import bundles, histograms
+from sluice.adapters.bundles import Bundle
 from sluice.adapters.warehouse import Warehouse
+from sluice.domain.columns import Sensitive
+from sluice.domain.contract import Contract, Golden, Input, Label, Limits, Lineage, Output
 from sluice.domain.use_case import UseCase
 
 NOON = datetime(2026, 5, 2, 12, tzinfo=UTC)
@@ -78,6 +83,12 @@ def reference(rows: Rows) -> pd.DataFrame:
     return trained.assign(fragile=trained["fragile"].astype("float64"), prediction=trained["price"])
 
 
+@pytest.fixture
+def bundle(tmp_path: Path, parcels: UseCase, reference: pd.DataFrame) -> Bundle:
+    """A release of parcels that learned from the reference."""
+    return release(tmp_path / "bundle", parcels, reference)
+
+
 @pytest.fixture(params=["boolean", "category"])
 def letters(request: pytest.FixtureRequest) -> UseCase:
     """Predicts whether a letter is late, as a boolean; or its fate, as one of three categories."""
@@ -101,6 +112,40 @@ def letters(request: pytest.FixtureRequest) -> UseCase:
     )
 
 
+def release(folder: Path, use_case: UseCase, learned: pd.DataFrame, **sensitive: Sensitive) -> Bundle:
+    """A release's bundle, as training writes it, with no model in it.
+
+    Args:
+        folder: Where it is written.
+        use_case: Whose.
+        learned: The training rows, with target and prediction.
+        **sensitive: Inputs of which the log holds nothing, or a hash.
+    """
+    contract = Contract(
+        use_case=use_case.name,
+        title=use_case.title,
+        task=use_case.task,
+        family="none",
+        inputs=tuple(
+            Input(name=c.name, type=c.type, sensitive=sensitive.get(c.name))
+            for c in use_case.inputs
+            if c.type != "timestamp"
+        ),
+        output=Output(name=use_case.target, labels=tuple(Label(value=c, title=c) for c in use_case.classes)),
+        limits=Limits(max_instances=10, missing="reject", unknown_fields="reject", unseen_category="ignore"),
+        example=use_case.serving.example,
+        metrics={},
+        lineage=Lineage(run_id="r", snapshot_id="s", spec_sha256="", test_share=0.2, identity=()),
+        libraries={},
+        runtime_sha256="",
+        trained_at="2026-01-01T00:00:00Z",
+    )
+    sample = learned.head(use_case.monitoring.sample_rows)
+    golden = Golden(instances=(), predictions=())
+    whole = histograms.freeze(contract, learned)
+    return bundles.write(folder, b"", contract, golden, sample, histograms=whole)
+
+
 def posted(use_case: UseCase, count: int, first: float, seed: int = 0) -> pd.DataFrame:
     """Letters whose fate is the first class with a given probability, and any other else; classes by name."""
     draw = np.random.default_rng(seed)
@@ -112,7 +157,12 @@ def posted(use_case: UseCase, count: int, first: float, seed: int = 0) -> pd.Dat
 @pytest.fixture
 def empty(warehouse: Warehouse) -> Warehouse:
     """The module's warehouse without a row, and with an empty view of validated rows."""
-    warehouse.execute("TRUNCATE ingest.batches, monitoring.reports, serving.answers CASCADE")
+    warehouse.execute("TRUNCATE ingest.batches, monitoring.reports, monitoring.responses, serving.answers CASCADE")
+    # Labels are history, which refuses to be emptied.
+    warehouse.execute(
+        "ALTER TABLE serving.labels DISABLE TRIGGER USER; TRUNCATE serving.labels;"
+        " ALTER TABLE serving.labels ENABLE TRIGGER USER"
+    )
     warehouse.execute(
         "CREATE TABLE IF NOT EXISTS landing.parcels"
         " (weight double precision, stops bigint, fragile boolean, zone text, price double precision,"
@@ -148,6 +198,19 @@ def add_predictions(
     """Log a request as the endpoint does; what was predicted is the price."""
     inputs = asked.drop(columns="price")
     _answer(warehouse, inputs, at, use_case, version, predictions=asked["price"].tolist())
+
+
+def add_truth(warehouse: Warehouse, at: datetime, truth: list[float]) -> None:
+    """Say what was true of the first predictions of parcels that were answered at a moment."""
+    warehouse.execute(
+        "INSERT INTO serving.labels (prediction_id, answer_id, place, request_id, use_case, model_version, role,"
+        " predicted_at, prediction, true_number)"
+        " SELECT serving.prediction_id(answer_id, said.place - 1), answer_id, said.place - 1, request_id, use_case,"
+        " model_version, role, predicted_at, predictions[said.place], said.truth FROM serving.answers"
+        " CROSS JOIN unnest(%(truth)s::double precision[]) WITH ORDINALITY AS said (truth, place)"
+        " WHERE predicted_at = %(at)s AND use_case = 'parcels'",
+        {"at": at, "truth": truth},
+    )
 
 
 def add_letters(warehouse: Warehouse, use_case: UseCase, batch: pd.DataFrame) -> int:

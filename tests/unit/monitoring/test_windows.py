@@ -27,6 +27,45 @@ def test_a_sample_is_bounded_and_repeatable(empty: Warehouse, parcels: UseCase, 
     assert first.equals(again)
 
 
+def test_a_sample_of_predictions_is_drawn_from_blocks_and_single_requests_alike(
+    empty: Warehouse, parcels: UseCase, rows: Rows
+) -> None:
+    asked = rows(1300)
+    add_predictions(empty, asked.iloc[:1200], NOON - timedelta(days=1))
+    for at in range(1200, 1300):
+        add_predictions(empty, asked.iloc[at : at + 1], NOON - timedelta(days=1))
+    window = windows.find(empty, parcels, 1, "predictions", NOON)
+
+    first = windows.sample(empty, parcels, 1, window)
+
+    assert len(first) == parcels.monitoring.sample_rows
+    assert first.equals(windows.sample(empty, parcels, 1, window))
+    assert first["prediction"].is_unique
+    # Each comes with its own inputs, and about three quarters of either kind are there.
+    known = asked.set_index("price")["weight"]
+    assert first.set_index("prediction")["weight"].eq(known.loc[first["prediction"]]).all()
+    single = first["prediction"].isin(asked["price"].iloc[1200:]).sum()
+    assert 60 < single < 95
+
+
+def test_a_window_between_any_moments_is_counted_and_told(empty: Warehouse, parcels: UseCase, rows: Rows) -> None:
+    for day in (1, 2, 3):
+        add_predictions(empty, rows(day), NOON - timedelta(days=day))
+
+    window = windows.counted(empty, parcels, 1, windows.between(NOON - timedelta(days=2), NOON))
+
+    assert (window.rows, str(window)) == (3, "3 predictions from 2026-04-30 12:00 to 2026-05-02 12:00 UTC")
+
+
+def test_a_batch_that_was_not_accepted_has_no_rows(empty: Warehouse, parcels: UseCase, rows: Rows) -> None:
+    batch_id = add_batch(empty, rows(5))
+    assert windows.counted(empty, parcels, 1, windows.of_batch(batch_id)).rows == 5
+
+    empty.execute("UPDATE ingest.batches SET status = 'rejected'")
+
+    assert windows.counted(empty, parcels, 1, windows.of_batch(batch_id)).rows == 0
+
+
 def test_requests_come_back_as_they_were_typed(empty: Warehouse, parcels: UseCase, rows: Rows) -> None:
     # A caller's JSON may say 3.0 for an integer and null for a missing value.
     asked = rows(2).astype(object)

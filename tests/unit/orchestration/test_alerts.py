@@ -1,195 +1,126 @@
-import re
+"""The one door by which the DAGs tell people what is wrong, and that it no longer is."""
+
+import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from email import message_from_bytes, policy
-from email.message import EmailMessage
-from typing import Any
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from aiosmtpd.controller import Controller
-from airflow.sdk.exceptions import AirflowFailException
 
-from local.ports import free_port
-from sluice.domain.errors import BatchRejected
+from sluice.adapters.warehouse import Warehouse
+from sluice.domain.alert import Alert
 from sluice.domain.use_case import UseCase
-from sluice.orchestration.alerts import ALERTED_XCOM, alerts, platform_alerts
+from sluice.orchestration.alerts import dismiss, heal, raise_alert
 from sluice.settings import settings
+from tests.unit.orchestration.inbox import Inbox
 
-RUN = "scheduled__2026-05-01T01:00:00+00:00"
-
-
-class Catcher:
-    """A mail server that keeps what it gets."""
-
-    def __init__(self, mails: list[EmailMessage]) -> None:
-        self.mails = mails
-
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
-        self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
-        return "250 OK"
+DRIFT = Alert("drift:housing", "housing", "monitor", "drift", "median_income", error="it moved")
+NEWS = Alert("retraining:housing", "housing", "monitor", "retraining", "for drift")
 
 
-class Inbox:
-    """What the mail server got."""
-
-    def __init__(self) -> None:
-        self.mails: list[EmailMessage] = []
-
-    @property
-    def mail(self) -> EmailMessage:
-        """The only mail."""
-        (mail,) = self.mails
-        return mail
-
-    @property
-    def html(self) -> str:
-        """The only mail's body."""
-        body = self.mail.get_body(("html",))
-        assert body is not None
-        content: str = body.get_content()
-        return content
-
-    @property
-    def text(self) -> str:
-        """What the only mail says, without its markup."""
-        return " ".join(re.sub(r"<[^>]+>", " ", self.html).split())
-
-
-@pytest.fixture
-def inbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Inbox]:
-    """A real mail server that Airflow's connection points at."""
-    inbox = Inbox()
-    port = free_port()
-    server = Controller(Catcher(inbox.mails), hostname="127.0.0.1", port=port)
-    server.start()
-    extra = "disable_ssl=true&disable_tls=true"
-    monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", f"smtp://127.0.0.1:{port}?{extra}")
-    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "http://airflow.test")
-    settings.cache_clear()
-    yield inbox
-    server.stop()
-    settings.cache_clear()
-
-
-@dataclass
-class Task:
-    """As much of Airflow's running task as a callback touches."""
-
-    task_id: str = "land_batch"
-    dag_id: str = "housing_ingest"
-    map_index: int = -1
-    try_number: int = 3
-    retries: int = 2
-    log_url: str = "http://airflow.test/log"
-    states: dict[str, str] = field(default_factory=dict)
-    notes: dict[tuple[str, int], int] = field(default_factory=dict)
-    task_ids: tuple[str, ...] = ("land_batch", "judge")
-
-    def context(self, **more: Any) -> dict[str, Any]:
-        return {"ti": self, "task": self, "dag": self, "run_id": RUN, **more}
-
-    def xcom_push(self, key: str, value: int) -> None:
-        assert key == ALERTED_XCOM
-        self.notes[self.task_id, self.map_index] = value
-
-    def xcom_pull(self, task_ids: str, map_indexes: int, key: str) -> int | None:
-        assert key == ALERTED_XCOM
-        return self.notes.get((task_ids, map_indexes))
-
-    def get_task_states(self, dag_id: str, run_ids: list[str]) -> dict[str, dict[str, str]]:
-        return dict.fromkeys(run_ids, self.states)
-
-
-def test_a_failed_task_tells_its_owner_what_to_do(inbox: Inbox, housing: UseCase) -> None:
-    task = Task()
-    error = AirflowFailException("wrapped")
-    error.__cause__ = BatchRejected("12 % of <rows> are {{ bad }}", "batch 4", "look at quarantine.housing")
-
-    alerts(housing, "ingest").task[0](task.context(exception=error))
-
-    assert inbox.mail["subject"] == "[sluice] housing ingest failed: land_batch"
-    assert inbox.mail["to"] == ", ".join(housing.owner.alerts)
-    assert "housing_ingest.land_batch" in inbox.text
-    assert RUN in inbox.text
-    assert "Try 3 of 3" in inbox.text
-    assert "batch: 12 % of &lt;rows&gt; are {{ bad }} [batch 4]" in inbox.text
-    assert "What to do: look at quarantine.housing" in inbox.text
-    assert task.notes == {("land_batch", -1): 3}
-
-
-def test_any_other_error_is_told_with_its_type_and_a_next_step(inbox: Inbox, housing: UseCase) -> None:
-    alerts(housing, "ingest").task[0](Task().context(exception=ValueError("boom")))
-
-    assert "ValueError: boom" in inbox.text
-    assert "What to do: Read the log" in inbox.text
-
-
-def test_a_lost_task_leaves_the_mail_to_its_run(inbox: Inbox, housing: UseCase) -> None:
-    task = Task()
-
-    alerts(housing, "ingest").task[0](task.context())
-
-    assert not inbox.mails
-    assert not task.notes
-
-
-def test_the_run_is_silent_when_every_failed_task_has_spoken(inbox: Inbox, housing: UseCase) -> None:
-    task = Task(states={"land_batch": "failed", "judge": "upstream_failed"}, notes={("land_batch", -1): 1})
-
-    alerts(housing, "ingest").run[0](task.context(reason="task_failure"))
-
-    assert not inbox.mails
-
-
-def test_the_run_speaks_for_tasks_that_were_killed(inbox: Inbox, housing: UseCase) -> None:
-    states = {"land_batch": "failed", "judge_0": "success", "judge_1": "failed", "judge_2": "failed"}
-    task = Task(states=states, notes={("land_batch", -1): 1, ("judge", 1): 1})
-
-    alerts(housing, "ingest").run[0](task.context(reason="task_failure"))
-
-    assert inbox.mail["subject"] == "[sluice] housing ingest failed: judge_2"
-    run = "http://airflow.test/dags/housing_ingest/runs/scheduled__2026-05-01T01%3A00%3A00%2B00%3A00"
-    assert f'href="{run}/tasks/judge/mapped/2"' in inbox.html
-
-
-def test_a_run_that_took_too_long_says_so(inbox: Inbox, housing: UseCase) -> None:
-    alerts(housing, "train").run[0](Task(states={"land_batch": "skipped"}).context(reason="timed_out"))
-
-    assert inbox.mail["subject"] == "[sluice] housing train failed: the run"
-    assert "took longer than it may" in inbox.text
-
-
-def test_a_run_that_nothing_is_known_about_is_told_all_the_same(inbox: Inbox, housing: UseCase) -> None:
-    alerts(housing, "train").run[0]({"dag": Task(), "run_id": RUN})
-
-    assert "Reason unknown" in inbox.text
-
-
-def test_a_mail_that_cannot_be_sent_is_an_error_and_leaves_no_note(
-    monkeypatch: pytest.MonkeyPatch, housing: UseCase
+def test_one_cause_is_one_mail_to_the_owner_and_one_when_it_has_healed(
+    inbox: Inbox, ledger: Warehouse, housing: UseCase
 ) -> None:
-    monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", "smtp://127.0.0.1:1?disable_ssl=true&disable_tls=true")
-    task = Task()
+    assert all(raise_alert(DRIFT) for _ in range(3))
+    heal("drift:housing")
+    heal("drift:housing")
 
-    with pytest.raises(ConnectionRefusedError):
-        alerts(housing, "ingest").task[0](task.context(exception=ValueError("boom")))
-    assert not task.notes
+    assert inbox.subjects == [
+        "[sluice] housing monitor drifted: median_income",
+        "[sluice] housing monitor recovered: median_income",
+    ]
+    assert {mail["to"] for mail in inbox.mails} == {", ".join(housing.owner.alerts)}
+    assert {mail.get_content_type() for mail in inbox.mails} == {"multipart/alternative"}
 
 
-def test_what_no_use_case_owns_goes_to_the_platform(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_said_of_what_was_never_wrong(inbox: Inbox, ledger: Warehouse) -> None:
+    heal("drift:housing", "task:housing_train.")
+
+    assert not inbox.mails
+
+
+def test_news_are_told_each_time_and_never_heal(inbox: Inbox, ledger: Warehouse) -> None:
+    raise_alert(NEWS)
+    raise_alert(NEWS)
+    heal(NEWS.cause)
+
+    assert inbox.subjects == ["[sluice] housing monitor retraining started: for drift"] * 2
+
+
+def test_what_nobody_needs_to_hear_of_ends_quietly(inbox: Inbox, ledger: Warehouse) -> None:
+    raise_alert(DRIFT)
+    dismiss("drift:")
+    heal("drift:housing")
+
+    assert len(inbox.mails) == 1
+
+
+def test_without_a_warehouse_it_is_told_all_the_same_and_says_so(inbox: Inbox, no_warehouse: None) -> None:
+    assert raise_alert(DRIFT)
+    heal("drift:housing")
+
+    assert inbox.mail["subject"] == DRIFT.title
+    assert "this mail may not be the only one" in inbox.text
+
+
+def test_what_could_not_be_sent_goes_with_the_next_sight_of_anything(
+    inbox: Inbox, ledger: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as away:
+        away.setenv("AIRFLOW_CONN_SMTP_DEFAULT", "smtp://127.0.0.1:1?disable_ssl=true&disable_tls=true")
+        assert not raise_alert(DRIFT)
+        assert not raise_alert(NEWS)
+
+    heal("task:housing_train.")
+
+    assert sorted(inbox.subjects) == sorted([DRIFT.title, NEWS.title])
+
+
+@pytest.mark.parametrize("use_case", ["platform", "nobody", "torn"])
+def test_what_no_use_case_owns_goes_to_the_platforms_people(
+    inbox: Inbox, ledger: Warehouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, use_case: str
+) -> None:
+    (tmp_path / "torn").mkdir()
+    (tmp_path / "torn" / "use_case.yaml").write_text("name: torn\n", encoding="utf-8")
+    monkeypatch.setenv("SLUICE_USE_CASES", str(tmp_path))
     monkeypatch.setenv("SLUICE_ALERTS_TO", "platform@example.test")
     settings.cache_clear()
 
-    platform_alerts("check").task[0](Task(task_id="check_specs").context(exception=ValueError("boom")))
+    raise_alert(replace(DRIFT, use_case=use_case))
 
     assert inbox.mail["to"] == "platform@example.test"
-    assert inbox.mail["subject"] == "[sluice] platform check failed: check_specs"
 
 
-def test_a_dag_file_that_cannot_be_read_is_told_at_once(inbox: Inbox) -> None:
-    from sluice.orchestration.import_errors import on_new_dag_import_error
+@pytest.fixture
+def unheard(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, housing: UseCase) -> Iterator[None]:
+    """The owner of housing has a chat that does not answer."""
+    owner = housing.owner.model_copy(update={"webhooks": ("gone", "unknown")})
+    (tmp_path / "housing").mkdir()
+    spec = json.loads(housing.model_copy(update={"owner": owner}).model_dump_json(exclude_defaults=True))
+    (tmp_path / "housing" / "use_case.yaml").write_text(json.dumps(spec), encoding="utf-8")
+    monkeypatch.setenv("SLUICE_USE_CASES", str(tmp_path))
+    monkeypatch.setenv("AIRFLOW_CONN_GONE", json.dumps({"conn_type": "http", "host": "http://127.0.0.1:1/hook"}))
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
 
-    on_new_dag_import_error("/dags/train.py", "ImportError: no such <module>")
 
-    assert inbox.mail["subject"] == "[sluice] platform import failed: train.py"
-    assert "ImportError: no such &lt;module&gt;" in inbox.text
+def test_a_webhook_that_fails_keeps_no_mail_back(
+    inbox: Inbox, ledger: Warehouse, unheard: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert raise_alert(DRIFT)
+
+    assert inbox.mail["subject"] == DRIFT.title
+    assert "The webhook gone was not told" in caplog.text
+    assert "The webhook unknown was not told" in caplog.text
+
+
+def test_the_mail_links_to_the_runbooks_section(
+    inbox: Inbox, ledger: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLUICE_RUNBOOK_URL", "https://docs.example.test/operations")
+    settings.cache_clear()
+
+    raise_alert(DRIFT)
+
+    assert 'href="https://docs.example.test/operations#drift"' in inbox.html

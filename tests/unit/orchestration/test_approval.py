@@ -312,6 +312,24 @@ def test_what_is_not_servable_cannot_be_forced_and_the_attempt_is_kept(promotion
     assert (attempt.decision.actor, attempt.decision.message) == ("ann", "it cannot be forced: other answers")
 
 
+def test_what_is_not_promoted_is_an_incident_until_something_is(begin: Begin) -> None:
+    doubtful, refused, good = begin().gather(good_enough=None), begin().gather(good_enough=FAIL), begin().gather()
+    rows = "SELECT alert ->> 'headline' AS about, occasion FROM monitoring.incidents WHERE closed_at IS NULL"
+
+    with pytest.raises(StateError):
+        doubtful.decide()
+    [undecided] = good.platform.warehouse.rows(rows)
+    refused.decide()
+    [rejected] = good.platform.warehouse.rows(rows)
+    good.decide()
+    good.answer("Approve")
+
+    assert undecided["about"] == f"version {doubtful.subject.version}, undecided:no_evidence.good_enough"
+    assert undecided["occasion"] == f"{USE_CASE}_promote/{doubtful.run_id}", "the run fails for it"
+    assert (rejected["about"], rejected["occasion"]) == (f"version {refused.subject.version}, reject:change.rmse", "")
+    assert good.platform.warehouse.rows(rows) == []
+
+
 def test_nothing_is_deployed_that_was_not_decided(promotion: Promotion) -> None:
     promotion.gather()
 

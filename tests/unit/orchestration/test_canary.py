@@ -126,7 +126,7 @@ def test_while_nothing_is_told_the_watch_goes_on(challenger: Release) -> None:
 def test_what_nothing_speaks_against_is_promoted_once(platform: Platform, challenger: Release) -> None:
     number = pick(USE_CASE)
 
-    first, again = (conclude(USE_CASE, number, "500 requests") for _ in range(2))
+    first, again = (conclude(USE_CASE, number, "500 requests", run_id="r1") for _ in range(2))
 
     assert first == again
     assert first["version"] == champion(platform) == challenger.version
@@ -136,7 +136,7 @@ def test_what_nothing_speaks_against_is_promoted_once(platform: Platform, challe
 
 def test_a_watch_that_was_marked_as_done_promotes_nothing(platform: Platform, challenger: Release) -> None:
     with pytest.raises(StateError, match="nobody has watched it"):
-        conclude(USE_CASE, pick(USE_CASE), None)
+        conclude(USE_CASE, pick(USE_CASE), None, run_id="r1")
 
     assert champion(platform) == challenger.version - 1
 
@@ -148,8 +148,11 @@ def test_one_that_withdrew_itself_fails_the_run_with_the_reason(platform: Platfo
     assert watch(USE_CASE).is_done
 
     with pytest.raises(StateError, match=r"was withdrawn, withdraw:challenger_changed: .* was taken away"):
-        conclude(USE_CASE, number, "")
+        conclude(USE_CASE, number, "", run_id="r1")
     assert champion(platform) == challenger.version - 1
+    cause = {"cause": f"canary:{USE_CASE}.{challenger.version}"}
+    [told] = platform.warehouse.rows("SELECT * FROM monitoring.incidents WHERE cause = %(cause)s", cause)
+    assert (told["kind"], told["occasion"]) == ("canary_withdrawn", f"{USE_CASE}_canary/r1")
 
 
 def test_one_that_a_person_ended_ends_the_run_quietly(platform: Platform, challenger: Release) -> None:
@@ -159,14 +162,14 @@ def test_one_that_a_person_ended_ends_the_run_quietly(platform: Platform, challe
     assert watch(USE_CASE).is_done
 
     with pytest.raises(AirflowSkipException, match=r"ann withdrew version \d+: wrong prices"):
-        conclude(USE_CASE, number, "")
+        conclude(USE_CASE, number, "", run_id="r1")
 
 
 def test_the_run_of_an_earlier_canary_touches_no_later_one(platform: Platform, challenger: Release) -> None:
     before: Any = pick(USE_CASE) - 1
 
     with pytest.raises(AirflowSkipException, match="another one follows"):
-        conclude(USE_CASE, before, "")
+        conclude(USE_CASE, before, "", run_id="r1")
 
     assert champion(platform) == challenger.version - 1
 

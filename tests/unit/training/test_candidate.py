@@ -103,6 +103,28 @@ def test_the_reference_is_a_bounded_sample_of_scored_train_rows(trained: Trainin
     assert set(reference["rent"]) == set(names)
 
 
+def test_what_was_said_of_unseen_rows_is_kept_beside_what_was_true(trained: Training) -> None:
+    kept = trained.candidate.bundle.unseen()
+    assert kept is not None
+    rows, use_case = trained.rows, trained.use_case
+    assert len(kept) == min(len(rows.calibration) + len(rows.test), use_case.monitoring.sample_rows)
+    apart = [(p.target, bundles.score(trained.candidate.bundle, p.inputs)) for p in (rows.calibration, rows.test)]
+    known = {(true, *np.atleast_1d(said)) for part in apart for true, said in zip(*part, strict=True)}
+    assert {tuple(row) for row in kept.to_numpy()} <= known
+
+
+def test_the_histograms_are_of_all_scored_train_rows(trained: Training, tmp_path: Path) -> None:
+    train = trained.rows.train
+    found = trained.candidate.bundle.histograms()
+    assert found.rows == len(train) > trained.use_case.monitoring.sample_rows
+    assert found.names == ("area", "rooms", "lift", "district", "rent", "prediction")
+    assert {found.column(name).values + found.column(name).missing for name in found.names} == {len(train)}
+    assert found.column("rooms").missing == train.inputs["rooms"].isna().sum()
+    again = make(trained.use_case, trained.rows, trained.result.best, tmp_path, trained.result.choices)
+    files = [folder / "histograms.json" for folder in (again.bundle.folder, trained.candidate.bundle.folder)]
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
 def test_serving_reads_the_contract_and_the_golden_rows(trained: Training) -> None:
     folder = trained.candidate.bundle.folder
     assert serving.read(serving.Contract, folder / "contract.json").use_case == "flats"

@@ -6,25 +6,29 @@ import pytest
 from sluice.adapters.warehouse import Warehouse
 from sluice.domain.report import Report
 from sluice.domain.use_case import UseCase
-from sluice.web.overview import Fact, Row, Tone, facts, standings
+from sluice.web.facts import Fact, Tone
+from sluice.web.incidents import Incident
+from sluice.web.inquiry import inquire
+from sluice.web.overview import Check, Row, Standing, checked, standings, told
+from sluice.web.rights import STAGES
+from tests.unit.web.history import History
 
 NOW = datetime(2026, 5, 2, 12, tzinfo=UTC)
 NAMES = [field.name for field in fields(Row)]
 NOTHING = Row(**{**dict.fromkeys(NAMES), "use_case": "housing", "live": 0})  # type: ignore[arg-type]
+CHECK = Check("housing", "drift", "unknown", "too few", "run-1", NOW, None)
+INCIDENT = Incident("housing", "monitor drifted: income", "", "", 1, NOW, NOW, None)
 
 
 def fact(row: Row, label: str) -> Fact:
-    return next(f for f in facts(row) if f.label == label)
+    return next(f for f in told(row) if f.label == label)
 
 
 def test_a_use_case_where_nothing_has_happened_says_so() -> None:
-    assert [f.value for f in facts(NOTHING)] == [
-        "none yet",
-        "never seen",
-        "none yet",
-        "none yet",
-        "not checked yet",
-    ]
+    known = (*told(NOTHING), *checked([]))
+
+    assert [f.value for f in known] == ["none yet", "never seen", "none yet", "none yet"] + ["not checked yet"] * 3
+    assert Standing("housing", "Housing", known).verdict == "Nothing has happened yet"
 
 
 @pytest.mark.parametrize(
@@ -73,11 +77,11 @@ def test_rows_are_counted_as_people_write_numbers() -> None:
 
 
 def test_a_check_without_a_page_has_no_link() -> None:
-    row = replace(NOTHING, drift_verdict="unknown", drift_message="too few", drift_run="run-1", drift_at=NOW)
+    [drift, *_] = checked([CHECK])
 
-    assert fact(row, "Drift").link is None
-    assert fact(row, "Drift").tone == "unsure"
-    assert fact(replace(row, drift_uri="x"), "Drift").link == Report.of_run("housing", "drift", "run-1").path
+    assert (drift.link, drift.tone) == (None, "unsure")
+    [drift, *_] = checked([replace(CHECK, report_uri="x")])
+    assert drift.link == Report.of_run("housing", "drift", "run-1").path
 
 
 def test_a_decision_leads_to_its_page() -> None:
@@ -92,45 +96,59 @@ def test_a_shadow_is_seen_by_nobody() -> None:
     assert fact(row, "Challenger") == Fact("Challenger", "version 4", "plain", "answers aside, unseen", NOW)
 
 
+@pytest.mark.parametrize(
+    ("tones", "incidents", "verdict", "tone"),
+    [
+        (("good", "plain"), (), "All well", "good"),
+        (("good", "unsure"), (), "Could not tell: fact 1", "unsure"),
+        (("bad", "unsure"), (), "Look at: fact 0", "bad"),
+        (("good", "good"), (INCIDENT,), "Look at: 1 open incident", "bad"),
+        (("good", "bad"), (INCIDENT, INCIDENT), "Look at: fact 1, 2 open incidents", "bad"),
+    ],
+)
+def test_the_verdict_is_the_worst_that_is_known(
+    tones: tuple[Tone, ...], incidents: tuple[Incident, ...], verdict: str, tone: Tone
+) -> None:
+    known = tuple(Fact(f"Fact {number}", "x", tone) for number, tone in enumerate(tones))
+
+    standing = Standing("housing", "Housing", known, incidents)
+
+    assert (standing.verdict, standing.tone) == (verdict, tone)
+
+
 def test_the_newest_of_everything_is_shown(warehouse: Warehouse, housing: UseCase) -> None:
-    batch = (
-        "INSERT INTO ingest.batches (use_case, source_uri, sha256, bytes, rows, quarantined, status, reason)"
-        " VALUES ('housing', 'x', %(sha)s, 1, 900, %(bad)s, %(status)s, %(reason)s)"
-    )
-    warehouse.execute(batch, {"sha": "a", "bad": 1, "status": "accepted", "reason": None})
-    warehouse.execute(batch, {"sha": "b", "bad": 99, "status": "rejected", "reason": "11 % are bad"})
-    for version in (1, 2):
-        warehouse.execute(
-            "INSERT INTO ml.deployments (use_case, to_version, actor, reason)"
-            " VALUES ('housing', %(version)s, 'gate', 'all checks passed')",
-            {"version": version},
-        )
-    replica = (
-        "INSERT INTO serving.replicas VALUES"
-        " ('housing', 'host', %(pid)s, %(version)s, 'x', 'registry', 'ok', 'r', %(at)s, %(at)s)"
-    )
-    warehouse.execute(replica, {"pid": 1, "version": 1, "at": NOW - timedelta(minutes=5)})
-    warehouse.execute(replica, {"pid": 2, "version": 2, "at": NOW - timedelta(seconds=2)})
+    history, hour = History(warehouse, "housing"), timedelta(hours=1)
+    history.batch("a", bad={"null:age": 1})
+    history.batch("b", "rejected", bad={"null:age": 99})
+    history.deployment(1, NOW - 2 * hour)
+    history.deployment(2, NOW - hour)
+    history.replica(1, NOW - timedelta(minutes=5), pid=1)
+    history.replica(2, NOW - timedelta(seconds=2), pid=2)
+    decision = history.decision(3, "promote", NOW, {"threshold.r2": "pass"})
+    steps = {"version": 3, "champion_version": 2, "policy": "{}", "yardstick": "{}", "step": 0}
+    history.add("ml.canaries", decision_id=decision, **steps)
+    history.deployment(3, NOW, "canary", share=0.1, from_version=2)
+    history.check("drift", "stable", NOW)
+    history.check("drift", "drifted", NOW - hour)
+    history.check("performance", "degraded", NOW)
+    history.incident("performance", "monitor", "rmse", NOW)
 
-    decided = (
-        "INSERT INTO ml.decisions (use_case, version, code, message, evidence, dag_run_id)"
-        " VALUES ('housing', 3, 'promote', 'good', '[]', 'run-3') RETURNING decision_id"
-    )
-    [decision] = warehouse.rows(decided)
-    warehouse.execute(
-        "INSERT INTO ml.canaries (use_case, version, champion_version, decision_id, policy, yardstick, step)"
-        " VALUES ('housing', 3, 2, %(decision_id)s, '{}', '{}', 0)",
-        decision,
-    )
-    warehouse.execute(
-        "INSERT INTO ml.deployments (use_case, from_version, to_version, actor, reason, action, share)"
-        " VALUES ('housing', 2, 3, 'gate', 'a first share', 'canary', 0.1)"
-    )
+    with inquire(warehouse) as inquiry:
+        (standing,) = standings(inquiry, [housing], {"housing": frozenset(STAGES)}, NOW)
 
-    (standing,) = standings(warehouse, [housing], NOW)
+    said = {f.label: f for f in standing.facts}
+    assert said["Champion"].value == "version 2", "a challenger is no champion"
+    assert (said["Challenger"].value, said["Challenger"].detail) == ("version 3", "answers 10% of the requests")
+    assert said["Endpoint"].value == "live"
+    assert said["Last batch"].detail == "Batch 2: 900 rows, 99 quarantined. 99 of 900 rows are bad"
+    assert said["Drift"].value == "stable"
+    assert said["Data quality"].value == "not checked yet"
+    assert standing.verdict == "Look at: last batch, performance, 1 open incident"
 
-    told = {f.label: f for f in standing.facts}
-    assert told["Champion"].value == "version 2", "a challenger is no champion"
-    assert (told["Challenger"].value, told["Challenger"].detail) == ("version 3", "answers 10% of the requests")
-    assert told["Endpoint"].value == "live"
-    assert told["Last batch"].detail.endswith("900 rows, 99 quarantined. 11 % are bad")
+
+def test_what_is_of_a_stage_is_for_those_who_may_read_its_dag(warehouse: Warehouse, housing: UseCase) -> None:
+    with inquire(warehouse) as inquiry:
+        (standing,) = standings(inquiry, [housing], {"housing": frozenset(["ingest"])}, NOW)
+
+    assert [f.label for f in standing.facts] == ["Last batch"]
+    assert not standing.incidents

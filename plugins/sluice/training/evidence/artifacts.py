@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from mlflow.models import Model
 
 from sluice.adapters.tracking import BUNDLE_PATH
-from sluice.domain.contract import BUNDLE_FILES, MANIFEST
+from sluice.domain.contract import MANIFEST
 from sluice.training.candidate import Candidate
 from sluice.training.choices import Findings
 from sluice.training.evidence import plots
@@ -87,7 +87,7 @@ def _write_estimator(path: Path, candidate: Candidate) -> None:
 def _write_model(folder: Path, candidate: Candidate) -> None:
     """The bundle as a folder that MLflow's ONNX flavour loads."""
     folder.mkdir()
-    for name in (*BUNDLE_FILES, MANIFEST):
+    for name in (*candidate.bundle.manifest.files, MANIFEST):
         shutil.copyfile(candidate.bundle.folder / name, folder / name)
     # Not by `mlflow.onnx.save_model`: it may rewrite the graph, and imports every other flavour's code.
     model = Model()

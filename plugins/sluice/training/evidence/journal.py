@@ -14,7 +14,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
-from mlflow.exceptions import RestException
 from mlflow.utils.git_utils import get_git_commit
 from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT
 
@@ -28,9 +27,6 @@ from sluice.training.search import SearchResult
 from sluice.training.snapshots import Snapshot
 
 log = logging.getLogger(__name__)
-
-#: Opens an experiment on the pages of models, not of language models.
-KIND = {"mlflow.experimentKind": "custom_model_development"}
 
 
 @dataclass(frozen=True)
@@ -112,8 +108,7 @@ def begin(tracking: Tracking, use_case: UseCase, snapshot: Snapshot, begun: date
     }
     if commit:
         tags[MLFLOW_GIT_COMMIT] = commit
-    with tracking.answers():
-        experiment_id = _experiment(tracking, use_case.name)
+    experiment_id = tracking.experiment(use_case.name)
     name = f"{use_case.name} {snapshot.snapshot_id}"
     with stages.run(tracking, experiment_id, name, tags, begun=begun) as run_id:
         lineage = Lineage(
@@ -126,19 +121,6 @@ def begin(tracking: Tracking, use_case: UseCase, snapshot: Snapshot, begun: date
             code_sha256=code,
         )
         yield Entry(tracking, experiment_id, lineage, datetime.now(UTC))
-
-
-def _experiment(tracking: Tracking, name: str) -> str:
-    known = tracking.client.get_experiment_by_name(name)
-    if known is None:
-        try:
-            return str(tracking.client.create_experiment(name, tags=KIND))
-        except RestException as error:
-            # Another training of the same use case was first.
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-            known = tracking.client.get_experiment_by_name(name)
-    return str(known.experiment_id)
 
 
 def _data_set(use_case: UseCase, snapshot: Snapshot) -> DatasetInput:

@@ -1,0 +1,3 @@
+SELECT landed.{column}::{kind} AS value
+FROM {landing} AS landed
+WHERE landed._batch_id = %(batch_id)s

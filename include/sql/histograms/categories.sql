@@ -1,0 +1,19 @@
+-- How often each label of one category occurs; what is none of them has no label.
+SELECT -- noqa: ST06
+    {ordinal} AS place,
+    NULL::integer AS bin,
+    CASE WHEN found.value = any({labels}::text[]) THEN found.value END AS label,
+    sum(found.cells)::bigint AS cells,
+    NULL::double precision AS total,
+    NULL::double precision AS squares,
+    NULL::double precision AS low,
+    NULL::double precision AS high
+FROM (
+    SELECT
+        cell.value,
+        count(*) AS cells
+    FROM ({cells}) AS cell
+    WHERE cell.value <> ''
+    GROUP BY cell.value
+) AS found
+GROUP BY label

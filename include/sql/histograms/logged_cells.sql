@@ -1,0 +1,2 @@
+SELECT unnest(answered.{column}) AS value
+FROM answered

@@ -1,0 +1,2 @@
+DELETE FROM monitoring.performance
+WHERE report_id = %(report_id)s

@@ -1,0 +1,2 @@
+DELETE FROM monitoring.quality
+WHERE report_id = %(report_id)s

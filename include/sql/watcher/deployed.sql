@@ -1,0 +1,3 @@
+SELECT DISTINCT use_case
+FROM ml.deployments
+ORDER BY use_case

@@ -1,0 +1,1 @@
+"""The watcher: tells people what Airflow cannot tell about itself, and is watched in turn."""
