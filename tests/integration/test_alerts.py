@@ -266,7 +266,8 @@ def _resource(path: str) -> str:
 
 
 def test_the_chat_hears_of_all_of_it_although_another_one_refuses(story: Story) -> None:
-    subjects = [mail["subject"] for mail in story.of(OWNED)]
+    # Airflow lets the callback of a deadline see the connections of the environment, and none of its own database.
+    subjects = [mail["subject"] for mail in story.of(OWNED) if "is late" not in mail["subject"]]
 
     assert sorted(text.split("\n", 1)[0] for text in story.chat.told) == sorted(subjects)
 
