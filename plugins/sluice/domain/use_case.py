@@ -12,7 +12,8 @@ from sluice.domain.columns import Column
 from sluice.domain.features import Features
 from sluice.domain.frozen import Frozen, Name
 from sluice.domain.measures import Metric, Task, default_metric, metrics_of
-from sluice.domain.policy import Direction, Fairness, Gate, Monitoring, Quality, Retention, Serving, Slice
+from sluice.domain.monitoring import Monitoring
+from sluice.domain.policy import Direction, Fairness, Gate, Quality, Retention, Serving, Slice
 from sluice.domain.search import Training
 
 Email = Annotated[str, StringConstraints(pattern=r"^[^@\s,]+@[^@\s,]+$")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sluice.domain.histograms import Categories, Histograms, Numbers, missing_share
-from sluice.domain.policy import Monitoring
+from sluice.domain.monitoring import Monitoring
 from sluice.monitoring.distances import chance, jensen_shannon, wasserstein
 
 WASSERSTEIN = "Wasserstein distance"

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal, cast
 
 from sluice.adapters.warehouse import Warehouse, fetch
-from sluice.domain.policy import Response
+from sluice.domain.monitoring import Response
 from sluice.domain.use_case import UseCase
 from sluice.monitoring import response
 from sluice.monitoring.response import BREACHES, Breach

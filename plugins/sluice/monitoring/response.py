@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sluice.domain.policy import Monitoring, Response
+from sluice.domain.monitoring import Monitoring, Response
 
 #: The kinds of check, in the order in which they are responded to: what is worst first.
 Breach = Literal["performance", "drift", "quality"]

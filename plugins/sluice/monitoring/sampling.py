@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from sluice.domain.policy import Monitoring
+from sluice.domain.monitoring import Monitoring
 from sluice.monitoring.comparison import JENSEN_SHANNON, WASSERSTEIN, Sampled
 
 if TYPE_CHECKING:

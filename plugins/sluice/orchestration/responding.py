@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from sluice.domain.alert import Alert, Kind
 from sluice.domain.errors import StateError
-from sluice.domain.policy import Response
+from sluice.domain.monitoring import Response
 from sluice.domain.use_case import UseCase
 from sluice.orchestration import alerts, clients, notices, specs
 from sluice.orchestration.failures import question

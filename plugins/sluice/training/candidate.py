@@ -13,7 +13,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from sluice.adapters import bundles, histograms
-from sluice.adapters.bundles import Bundle, Graph, Scores, Vector, frame
+from sluice.adapters.bundles import Bundle, frame
+from sluice.adapters.graphs import Graph, Scores, Vector
 from sluice.adapters.metrics import measure
 from sluice.domain.columns import Column
 from sluice.domain.contract import (

@@ -13,7 +13,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.linear_model import Ridge, RidgeClassifier
 from sklearn.pipeline import Pipeline
 
-from sluice.adapters.bundles import Scores
+from sluice.adapters.graphs import Scores
 from sluice.domain.errors import DataError, SpecError
 from sluice.domain.measures import Task
 from sluice.domain.search import Family

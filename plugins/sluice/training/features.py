@@ -10,7 +10,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from sluice.adapters.bundles import doubles, texts
+from sluice.adapters.graphs import doubles, texts
 from sluice.domain.use_case import UseCase
 from sluice.training.geometry import ClusterDistances, Rotations
 from sluice.training.imputation import imputer

@@ -22,7 +22,7 @@ import yaml
 from airflow.sdk.exceptions import AirflowSkipException
 from onnx import TensorProto, helper, numpy_helper
 
-from sluice.adapters import bundles
+from sluice.adapters import bundles, graphs
 from sluice.adapters.bundles import Bundle, runtime_sha256
 from sluice.adapters.tracking import BUNDLE_PATH, Tracking
 from sluice.adapters.warehouse import Warehouse
@@ -278,7 +278,7 @@ class House:
         example = dict(spec.serving.example)
         kinds: dict[str, Any] = {column.name: column.type for column in spec.inputs}
         frame = bundles.frame([example], kinds)
-        scored = bundles.Graph(model.SerializeToString()).predict(frame).reshape(1, -1)
+        scored = graphs.Graph(model.SerializeToString()).predict(frame).reshape(1, -1)
         contract = Contract(
             use_case=use_case or spec.name,
             title=spec.title,

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from sluice.domain.histograms import Categories, Histograms, Numbers
-from sluice.domain.policy import Monitoring
+from sluice.domain.monitoring import Monitoring
 from sluice.monitoring.comparison import MISSING, ColumnDrift, Sampled, compare
 
 POLICY = Monitoring()

@@ -3,7 +3,7 @@
 import pytest
 
 from sluice.domain.measures import Metric
-from sluice.domain.policy import PerformancePolicy
+from sluice.domain.monitoring import PerformancePolicy
 from sluice.domain.use_case import UseCase
 from sluice.monitoring.judgement import LABELLED, Basis, Figure, judge, limit_of
 

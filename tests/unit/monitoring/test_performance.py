@@ -20,7 +20,8 @@ from sluice.adapters.bundles import Bundle
 from sluice.adapters.metrics import measure
 from sluice.adapters.warehouse import Warehouse
 from sluice.domain.contract import Contract, Golden, Input, Label, Limits, Lineage, Output
-from sluice.domain.policy import PerformancePolicy, Slice, Threshold
+from sluice.domain.monitoring import PerformancePolicy
+from sluice.domain.policy import Slice, Threshold
 from sluice.domain.use_case import UseCase
 from sluice.monitoring.performance import Figure, Performance, check
 from tests.unit.monitoring.conftest import NOON

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from sluice.domain.policy import Monitoring, Response
+from sluice.domain.monitoring import Monitoring, Response
 from sluice.monitoring.response import Breach, recommend, respond
 
 NOW = datetime(2026, 5, 2, 3, tzinfo=UTC)

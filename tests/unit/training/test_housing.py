@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sluice.adapters.bundles import Graph, agreement
+from sluice.adapters.bundles import agreement
+from sluice.adapters.graphs import Graph
 from sluice.adapters.metrics import measure
 from sluice.domain.use_case import UseCase
 from sluice.training import families, graph

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sluice.adapters.bundles import Graph
+from sluice.adapters.graphs import Graph
 from sluice.training.graph import responses
 from sluice.training.graph.draft import Draft
 from sluice.training.graph.responses import Response

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-from sluice.adapters.bundles import Graph
+from sluice.adapters.graphs import Graph
 from sluice.domain.errors import ConversionError, SpecError
 from sluice.training.graph import boosting
 from tests.unit.training.graph import grown

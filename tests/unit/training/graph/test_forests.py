@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from sluice.adapters.bundles import Graph
+from sluice.adapters.graphs import Graph
 from sluice.training.graph import forests
 from tests.unit.training.graph import grown
 from tests.unit.training.graph.grown import classes, learnable

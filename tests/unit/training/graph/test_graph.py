@@ -14,7 +14,8 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.linear_model import LinearRegression, RidgeClassifier
 from sklearn.naive_bayes import GaussianNB
 
-from sluice.adapters.bundles import Graph, agreement
+from sluice.adapters.bundles import agreement
+from sluice.adapters.graphs import Graph
 from sluice.domain.errors import ConversionError
 from sluice.domain.search import Family
 from sluice.training import families, graph

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from sklearn.compose import ColumnTransformer
 from sklearn.preprocessing import MinMaxScaler
 
-from sluice.adapters.bundles import Graph, agreement
+from sluice.adapters.bundles import agreement
+from sluice.adapters.graphs import Graph
 from sluice.domain.errors import ConversionError
 from sluice.domain.features import Imputation
 from sluice.training import features

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from scipy.special import expit, softmax
 
-from sluice.adapters.bundles import Graph, Scores
+from sluice.adapters.graphs import Graph, Scores
 from sluice.domain.errors import ConversionError
 from sluice.training.graph import responses
 from sluice.training.graph.draft import Draft

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from sluice.adapters.bundles import Graph
+from sluice.adapters.graphs import Graph
 from sluice.training.graph import trees
 from sluice.training.graph.draft import Draft
 from sluice.training.graph.trees import Nodes
