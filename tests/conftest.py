@@ -33,23 +33,32 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 STATEMENTS = REPOSITORY / "include" / "sql"
 PASSWORD = "only-for-tests"
 DATABASES = count(1)
-#: What uses the stack or the container engine, of which there is one: of several processes one runs all of it.
-SHARING = (
-    "tests/browser/test_pages.py",
-    "tests/browser/test_walk.py",
-    "tests/integration/test_alerts.py",
-    "tests/integration/test_approval.py",
-    "tests/integration/test_classes.py",
-    "tests/integration/test_journey.py",
-    "tests/integration/test_killed.py",
-    "tests/integration/test_new_use_case.py",
-    "tests/integration/test_rollback.py",
-    "tests/integration/test_shown.py",
-    "tests/integration/test_use_cases.py",
-    "tests/integration/test_watcher.py",
-    "tests/unit/release/test_container.py",
-    "tests/unit/release/test_image.py",
-)
+#: What uses a stack or the container engine, which there is one of: of several processes one runs all of a group.
+SHARING = {
+    "the stack and the engine": (
+        "tests/browser/test_walk.py",
+        "tests/integration/test_approval.py",
+        "tests/integration/test_classes.py",
+        "tests/integration/test_journey.py",
+        "tests/integration/test_killed.py",
+        "tests/integration/test_new_use_case.py",
+        "tests/integration/test_rollback.py",
+        "tests/integration/test_shown.py",
+        "tests/integration/test_use_cases.py",
+        "tests/unit/release/test_container.py",
+        "tests/unit/release/test_image.py",
+    ),
+    "a stack that is watched": (
+        "tests/browser/test_pages.py",
+        "tests/integration/test_alerts.py",
+        "tests/integration/test_watcher.py",
+    ),
+}
+
+
+def group(nodeid: str) -> str | None:
+    """The group of a test; None where it shares nothing."""
+    return next((name for name, files in SHARING.items() if nodeid.startswith(files)), None)
 
 
 def real_data_folder() -> Path:
@@ -70,7 +79,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.integration)
     if hasattr(config, "workerinput"):
         # What takes longest begins first.
-        items.sort(key=lambda item: not item.nodeid.startswith(SHARING))
+        items.sort(key=lambda item: group(item.nodeid) is None)
     there = {
         "real_data": real_data_folder().is_dir(),
         "container": container_engine() is not None,
@@ -84,7 +93,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """What several processes could share must be known to be shared."""
-    if (_needs_stack(item) or item.get_closest_marker("container")) and not item.nodeid.startswith(SHARING):
+    if (_needs_stack(item) or item.get_closest_marker("container")) and group(item.nodeid) is None:
         pytest.fail("this uses the stack or the engine: name its file in SHARING of tests/conftest.py", pytrace=False)
 
 
@@ -94,12 +103,12 @@ def _needs_stack(item: pytest.Item) -> bool:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
-    """Share the tests among the processes file by file, and what shares the stack or the engine as one."""
+    """Share the tests among the processes file by file, and each group as one."""
     from xdist.scheduler import LoadFileScheduling
 
     class Shares(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return "the stack" if nodeid.startswith(SHARING) else str(super()._split_scope(nodeid))
+            return group(nodeid) or str(super()._split_scope(nodeid))
 
     return Shares(config, log)
 

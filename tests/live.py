@@ -37,6 +37,7 @@ class LiveStack:
     warehouse: Warehouse
     tracking: Tracking
     use_cases: Path
+    dags: Path
 
     def start(self, dag_id: str, **conf: Any) -> Run:
         """Trigger a DAG through the REST API."""
@@ -101,20 +102,23 @@ class LiveStack:
 
 @pytest.fixture(scope="session")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
-    """The stack, up and healthy, with a copy of the use cases; down again at the end."""
+    """The stack, up and healthy, with a copy of the use cases and of the DAG files; down again at the end."""
     state = State(tmp_path_factory.mktemp("stack"))
     use_cases = tmp_path_factory.mktemp("use_cases") / "all"
     shutil.copytree(REPOSITORY / "include" / "use_cases", use_cases)
+    dags = tmp_path_factory.mktemp("airflow") / "dags"
+    shutil.copytree(REPOSITORY / "dags", dags, ignore=shutil.ignore_patterns("__pycache__"))
     stack = Stack(state)
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("SLUICE_USE_CASES", str(use_cases))
-            yield from _running(state, stack, use_cases)
+            patch.setenv("SLUICE_DAGS", str(dags))
+            yield from _running(state, stack, use_cases, dags)
     finally:
         stack.down(print)
 
 
-def _running(state: State, stack: Stack, use_cases: Path) -> Iterator[LiveStack]:
+def _running(state: State, stack: Stack, use_cases: Path, dags: Path) -> Iterator[LiveStack]:
     # As an earlier start would have left them: a usual port may go to another process between its choice and its use.
     programs = ports.expected(path.parent.name for path in use_cases.glob("*/use_case.yaml"))
     ports.remember(state, ports.Choice({name: ports.free_port() for name in programs}))
@@ -128,4 +132,5 @@ def _running(state: State, stack: Stack, use_cases: Path) -> Iterator[LiveStack]
             Warehouse(addresses.database("warehouse"), STATEMENTS),
             Tracking(addresses.mlflow),
             use_cases,
+            dags,
         )

@@ -67,7 +67,7 @@ def airflow(state: State, addresses: Addresses) -> dict[str, str]:
     return sluice(state, addresses) | {
         "AIRFLOW_HOME": str(state.root),
         "AIRFLOW_CONFIG": str(REPOSITORY / "airflow.cfg"),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
+        "AIRFLOW__CORE__DAGS_FOLDER": os.environ.get("SLUICE_DAGS") or str(REPOSITORY / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
         "AIRFLOW__CORE__FERNET_KEY": addresses.credentials.fernet_key,
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(state.passwords),

@@ -14,7 +14,7 @@ from watcher.airflow import PARTS, Airflow
 from watcher.places import Disk
 from watcher.serving import Deployed, Drops
 from watcher.settings import Watching
-from watcher.sight import Look, off
+from watcher.sight import CannotTell, Look, off
 
 NO_LOGIN = "needs SLUICE_WATCHER_AIRFLOW_USER and SLUICE_WATCHER_AIRFLOW_PASSWORD"
 ROOTS = ("warehouse", "airflow")
@@ -50,7 +50,7 @@ def looks(
         Look(
             "serving by heartbeats",
             "serving:",
-            lambda: serving.beating(warehouse, own.patience, frozenset(own.serving), page),
+            lambda: serving.beating(warehouse, own.patience, _known(shared) - frozenset(own.serving), page),
             after=("warehouse",),
             patience=0,
             others=frozenset(f"serving:{name}" for name in own.serving),
@@ -58,6 +58,14 @@ def looks(
         *(_drops(own, http, name, url) for name, url in sorted(own.serving.items())),
         *(_disk(own, disk) for disk in (Disk(folder, own.disk_full, own.page) for folder in own.disks)),
     )
+
+
+def _known(shared: Settings) -> frozenset[str]:
+    """The use cases that have a spec: of one whose folder was removed, nothing is expected any more."""
+    names = frozenset(path.parent.name for path in shared.use_cases.glob(f"*/{registry.SPEC_FILE}"))
+    if not names:
+        raise CannotTell(f"there is no use case in {shared.use_cases}; SLUICE_USE_CASES names their folder")
+    return names
 
 
 def _parts(own: Watching, shared: Settings, server: Airflow) -> tuple[Look, ...]:
@@ -76,7 +84,7 @@ def _with_login(
     link = shared.airflow_url.rstrip("/")
 
     def known() -> frozenset[str]:
-        return frozenset(path.parent.name for path in shared.use_cases.glob(f"*/{registry.SPEC_FILE}"))
+        return _known(shared)
 
     if not server.has_login:
         names = {"late runs": "deadline:", "tasks that nobody takes": "worker:", "DAG files": "import:"}

@@ -70,13 +70,13 @@ def ready(http: httpx.Client, use_case: str, url: str, deployed: Deployed) -> Si
     return Seen((_not_ready(use_case, seen, (("The service", base),)),), seen)
 
 
-def beating(warehouse: Warehouse, patience: float, others: frozenset[str], link: str) -> Seen:
+def beating(warehouse: Warehouse, patience: float, names: frozenset[str], link: str) -> Seen:
     """Whether each deployed use case has a process that gave a sign of life and has a release.
 
     Args:
         warehouse: Holds the heartbeats.
         patience: Seconds after which a heartbeat is too old.
-        others: Use cases that are asked themselves.
+        names: The use cases that are looked for.
         link: The watcher's page.
 
     Raises:
@@ -86,7 +86,7 @@ def beating(warehouse: Warehouse, patience: float, others: frozenset[str], link:
         rows = warehouse.rows(warehouse.statement("watcher/beating"), {"fresh": timedelta(seconds=patience)})
     except SluiceError as error:
         raise CannotTell(" ".join(error.what.split())) from error
-    asked = [row for row in rows if row["use_case"] not in others]
+    asked = [row for row in rows if row["use_case"] in names]
     alerts = tuple(
         _not_ready(
             row["use_case"],

@@ -66,6 +66,11 @@ def doubt(params: dict[str, Any], dag: Any, run_id: str) -> None:
         raise StateError("it is as was told already")
 
 
+def call(run_id: str) -> None:
+    """Call people to a question."""
+    notices.waiting("May it serve?", OWNER, "question", run_id, "ask_approval", 5)
+
+
 def drift(params: dict[str, Any]) -> None:
     """See something drift, and be as it was."""
     _tell("drift", "", params)
@@ -128,12 +133,8 @@ def build(use_case: UseCase) -> None:
         first = [step(fail, minutes=5, task_id="left")(), mapped.partial().expand_kwargs([{}, {}])]
         chain(first, step(fail, minutes=5, trigger_rule="all_done", task_id="last")())
     with made(use_case, "question"):
-        HITLOperator(
-            task_id="ask_approval",
-            subject="May it serve?",
-            options=["Approve", "Reject"],
-            notifiers=notices.QuestionNotifier(OWNER, 5),
-        )
+        asked = HITLOperator(task_id="ask_approval", subject="May it serve?", options=["Approve", "Reject"])
+        chain(step(call, minutes=5)(), asked)
 
 
 for each in specs.use_cases():

@@ -19,7 +19,7 @@ import pytest
 
 from local.runs import DONE, Run
 from sluice.adapters.warehouse import Warehouse
-from tests.live import REPOSITORY, LiveStack
+from tests.live import LiveStack
 
 OWNER = "tents"
 #: How the subjects of its mails begin.
@@ -28,7 +28,6 @@ OWNED = f"[sluice] {OWNER} "
 BROKEN = "huts"
 ADDRESS = "camp@example.test"
 PLATFORM = "ops@localhost"
-FOLDER = REPOSITORY / "dags" / "faults"
 #: Seconds from the end of what went wrong to its mail.
 DETECTED = 60.0
 #: Seconds in which all of it comes to its end, on a machine that is busy.
@@ -65,7 +64,7 @@ FAULTS = (
     Fault("drift", ("drift drifted:",), fails=False),
     Fault("quality", ("quality data quality:",), fails=False),
     Fault("performance", ("performance performance dropped:",), fails=False),
-    Fault("question", ("promote waits for approval: May it serve?",), heals=False, fails=False),
+    Fault("question", ("question waits for approval: May it serve?",), heals=False, fails=False),
 )
 #: They go wrong a second time, before they go well.
 TWICE = ("fail", "several")
@@ -141,13 +140,14 @@ def story(live: LiveStack, http: httpx.Client, chat: Chat) -> Iterator[Story]:
         body = {"connection_id": name, "conn_type": "http", "host": host}
         assert http.post("/api/v2/connections", json=body).status_code in (201, 409)
     seen = len(live.mails())
+    faults = live.dags / "faults"
     try:
-        FOLDER.mkdir()
-        shutil.copy(Path(__file__).with_name("faults.py"), FOLDER / "faults.py")
-        (FOLDER / "torn.py").write_text(TORN, encoding="utf-8")
+        faults.mkdir()
+        shutil.copy(Path(__file__).with_name("faults.py"), faults / "faults.py")
+        (faults / "torn.py").write_text(TORN, encoding="utf-8")
         yield from _told(live, http, chat, seen)
     finally:
-        for made in (FOLDER, folder, live.use_cases / BROKEN):
+        for made in (faults, folder, live.use_cases / BROKEN):
             shutil.rmtree(made, ignore_errors=True)
 
 
@@ -165,7 +165,7 @@ def _told(live: LiveStack, http: httpx.Client, chat: Chat, seen: int) -> Iterato
         live.finish(live.start("sluice_check"))
     shutil.rmtree(live.use_cases / BROKEN)
     live.await_mail("import cannot be read: torn.py", seen=seen, seconds=PATIENCE)
-    (FOLDER / "torn.py").write_text(MENDED, encoding="utf-8")
+    (live.dags / "faults" / "torn.py").write_text(MENDED, encoding="utf-8")
     _answer(live, http, runs["question"])
     good = [live.start(f"{OWNER}_{fault.name}") for fault in FAULTS if fault.name != "question"]
     good += [live.start("sluice_check"), live.start("sluice_torn")]

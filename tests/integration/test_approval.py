@@ -108,6 +108,9 @@ def asking(live: LiveStack, dag_id: str = PROMOTE, task: str = "ask_approval", *
     for progress in live.airflow.follow(run):
         states = {each.task_id: each.state for each in progress.tasks}
         if states.get(task) == "awaiting_input":
+            # An answer before Airflow has noted how the asking process ended is lost: it takes that for a crash, and
+            # asks again.
+            time.sleep(3)
             return progress.run
     raise AssertionError(f"the run ended without a question: {states}")
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 YES, NO = "Approve", "Reject"
 NO_REASON = "no reason given"
 ANSWER = "answer_reason"
+ASK = "ask_approval"
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +41,8 @@ def approval(use_case: UseCase, subject: Any, decided: Any) -> Any:
     asked = step(compose_question, minutes=5)(use_case.name)
     # Not the ApprovalOperator: what comes after it, it skips after a no, and a no is recorded like a yes.
     answer = HITLOperator(
-        task_id="ask_approval",
-        subject=f"May a new version of {use_case.title} serve?",
+        task_id=ASK,
+        subject=_subject(use_case),
         body=asked,
         options=[YES, NO],
         defaults=NO,
@@ -49,7 +50,6 @@ def approval(use_case: UseCase, subject: Any, decided: Any) -> Any:
         params={ANSWER: reason("Why; kept with your name in ml.decisions.")},
         response_timeout=timedelta(hours=use_case.gate.approval_hours),
         execution_timeout=timedelta(minutes=5),
-        notifiers=notices.QuestionNotifier(use_case.name, use_case.gate.approval_hours),
     )
     ruled = step(record_ruling, minutes=5)(use_case.name, subject, answer.output)
     chain(decided, asked, answer, ruled)
@@ -57,14 +57,17 @@ def approval(use_case: UseCase, subject: Any, decided: Any) -> Any:
 
 
 def compose_question(name: str, *, run_id: str) -> str:
-    """Put what the gate found into words for whom must approve it."""
+    """Put what the gate found into words for whom must approve it, and call them."""
     from sluice.gate import decision, report
     from sluice.web import links
 
     entry = _of_the_gate(decision.decisions(clients.warehouse(), name, run_id))
     if entry.decision.code != "needs_approval":
         raise AirflowSkipException(f"{entry.decision.code}: there is nothing to approve")
-    return report.question(specs.use_case(name), entry, links.address(entry.report.path))
+    use_case = specs.use_case(name)
+    put = report.question(use_case, entry, links.address(entry.report.path))
+    notices.waiting(_subject(use_case), name, "promote", run_id, ASK, use_case.gate.approval_hours)
+    return put
 
 
 def record_ruling(name: str, subject: dict[str, Any], answer: dict[str, Any] | None, *, run_id: str) -> int:
@@ -72,7 +75,7 @@ def record_ruling(name: str, subject: dict[str, Any], answer: dict[str, Any] | N
     from sluice.gate import decision
 
     if answer is None:
-        raise StateError("nobody has answered", "ask_approval", "clear it: marking it as done is no answer")
+        raise StateError("nobody has answered", ASK, "clear it: marking it as done is no answer")
     warehouse, about = clients.warehouse(), Subject(**subject)
     entries = decision.decisions(warehouse, name, run_id)
     entry = _of_the_gate(entries)
@@ -89,6 +92,10 @@ def record_ruling(name: str, subject: dict[str, Any], answer: dict[str, Any] | N
     if ruled.code.startswith("undecided"):
         raise StateError(f"{ruled.code}: {ruled.message}", f"ml.decisions {number}", "mend the cause, promote again")
     return number
+
+
+def _subject(use_case: UseCase) -> str:
+    return f"May a new version of {use_case.title} serve?"
 
 
 def forced(params: dict[str, Any], dag_run: Any) -> Ruling | None:

@@ -5,17 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow.providers.standard.operators.hitl import HITLOperator
-from airflow.sdk import BaseNotifier
-
 from sluice.domain.alert import PLATFORM, Alert
 from sluice.domain.report import Report
 from sluice.orchestration import alerts
 from sluice.orchestration.failures import question
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
-
     from sluice.domain.errors import SpecError
     from sluice.domain.evidence import Decision, Subject
 
@@ -119,43 +114,32 @@ def broken(errors: tuple[SpecError, ...], dag_id: str, run_id: str) -> None:
     alerts.heal("spec:", still=tuple(found))
 
 
-class QuestionNotifier(BaseNotifier):
-    """Tells people that a question waits for their answer.
+def waiting(subject: str, use_case: str, stage: str, run_id: str, task_id: str, hours: float) -> None:
+    """Tell people of a question that is about to be put: an answer that came while it is being told would be lost.
 
     Args:
+        subject: The question.
         use_case: Whose promotion, or training, it is about.
-        hours: After which no answer is a no.
         stage: Whose DAG asks.
+        run_id: The run that asks.
+        task_id: The task that will wait for the answer.
+        hours: After which no answer is a no.
     """
-
-    def __init__(self, use_case: str, hours: float, stage: str = "promote") -> None:
-        super().__init__()
-        self.use_case = use_case
-        self.hours = hours
-        self.stage = stage
-
-    def notify(self, context: Context) -> None:
-        """Write once per question."""
-        ti, run_id = context["ti"], context["run_id"]
-        alerts.dismiss(question(ti.dag_id))
-        alerts.raise_alert(
-            Alert(
-                cause=question(ti.dag_id, run_id),
-                use_case=self.use_case,
-                stage=self.stage,
-                kind="approval_waiting",
-                headline=str(getattr(context["task"], "subject", ti.task_id)),
-                facts=(("Run", run_id), ("Until", f"{self.hours:g} hours from now; no answer is a no")),
-                advice="Look at the evidence and answer under Required Actions, with a reason.",
-                links=(
-                    (
-                        "Required Actions",
-                        HITLOperator.generate_link_to_ui_from_context(context=context, base_url=alerts.airflow_url()),
-                    ),
-                    ("Run", alerts.run_url(ti.dag_id, run_id)),
-                ),
-            )
+    dag_id = f"{use_case}_{stage}"
+    run = alerts.run_url(dag_id, run_id)
+    alerts.dismiss(question(dag_id))
+    alerts.raise_alert(
+        Alert(
+            cause=question(dag_id, run_id),
+            use_case=use_case,
+            stage=stage,
+            kind="approval_waiting",
+            headline=subject,
+            facts=(("Run", run_id), ("Until", f"{hours:g} hours from now; no answer is a no")),
+            advice="Look at the evidence and answer under Required Actions, with a reason.",
+            links=(("Required Actions", f"{run}/tasks/{task_id}/required_actions"), ("Run", run)),
         )
+    )
 
 
 def _spec_cause(error: SpecError) -> str:

@@ -26,6 +26,7 @@ YES, NO = "Retrain", "Leave it"
 NO_REASON = "no reason given"
 NOBODY = "nobody"
 ANSWER = "answer_reason"
+ASK = "ask_retraining"
 
 #: A question is over before the next day's checks, which wait for it; the day after, it is asked again.
 MOST_HOURS = 20.0
@@ -53,8 +54,8 @@ def responses(use_case: UseCase, checks: Sequence[Any]) -> None:
     if "approval" in wanted:
         asked = step(compose_question, minutes=5)(name)
         answer = HITLOperator(
-            task_id="ask_retraining",
-            subject=f"Shall {use_case.title} be trained again?",
+            task_id=ASK,
+            subject=_subject(use_case),
             body=asked,
             options=[YES, NO],
             defaults=NO,
@@ -62,7 +63,6 @@ def responses(use_case: UseCase, checks: Sequence[Any]) -> None:
             params={ANSWER: reason("Why; kept with your name in monitoring.responses.")},
             response_timeout=timedelta(hours=hours(use_case)),
             execution_timeout=timedelta(minutes=5),
-            notifiers=notices.QuestionNotifier(name, hours(use_case), "monitor"),
         )
         steps += [asked, answer, step(record_answer, minutes=5)(name, answer.output)]
     if wanted & {"approval", "retrain"}:
@@ -105,7 +105,7 @@ def respond(name: str, *, run_id: str, params: dict[str, Any]) -> dict[str, str]
 
 
 def compose_question(name: str, *, run_id: str) -> str:
-    """Put what the checks found into words for whom is asked."""
+    """Put what the checks found into words for whom is asked, and call them."""
     from sluice.monitoring import ledger
     from sluice.web import links
 
@@ -117,6 +117,7 @@ def compose_question(name: str, *, run_id: str) -> str:
     for kind, check in ledger.checked(warehouse, use_case, run_id).items():
         page = f" ([report]({links.address(check.report_uri)}))" if check.report_uri else ""
         lines.append(f"- **{kind}: {check.verdict}**{page}. {check.message} {check.recommendation}")
+    notices.waiting(_subject(use_case), name, "monitor", run_id, ASK, hours(use_case))
     return "\n".join([asked[0].reason, "", *lines])
 
 
@@ -125,7 +126,7 @@ def record_answer(name: str, answer: dict[str, Any] | None, *, run_id: str) -> s
     from sluice.monitoring import ledger
 
     if answer is None:
-        raise StateError("nobody has answered", "ask_retraining", "clear it: marking it as done is no answer")
+        raise StateError("nobody has answered", ASK, "clear it: marking it as done is no answer")
     said, actor, why = _said(answer)
     ledger.record_answer(clients.warehouse(), specs.use_case(name), run_id, said, actor, why)
     alerts.dismiss(question(f"{name}_monitor", run_id))
@@ -145,6 +146,10 @@ def decide_training(name: str, *, run_id: str) -> dict[str, str]:
             ledger.record_training(warehouse, use_case, run_id, training)
             return {"run_id": training, "reason": _why(each, ledger.checked(warehouse, use_case, run_id)[each.breach])}
     raise AirflowSkipException("no training follows")
+
+
+def _subject(use_case: UseCase) -> str:
+    return f"Shall {use_case.title} be trained again?"
 
 
 def _wanted(use_case: UseCase) -> set[Response]:

@@ -89,13 +89,13 @@ def test_where_there_is_no_address_heartbeats_tell(
 ) -> None:
     beat(ledger, version, age)
 
-    seen = serving.beating(ledger, 60, frozenset(), LINK)
+    seen = serving.beating(ledger, 60, frozenset({"housing"}), LINK)
 
     assert [alert.cause for alert in seen.alerts] == causes
 
 
-def test_who_is_asked_himself_needs_no_heartbeat(ledger: Warehouse) -> None:
-    assert serving.beating(ledger, 60, frozenset({"housing"}), LINK).alerts == ()
+def test_who_is_not_looked_for_needs_no_heartbeat(ledger: Warehouse) -> None:
+    assert serving.beating(ledger, 60, frozenset({"loan"}), LINK).alerts == ()
 
 
 class Log:
