@@ -314,7 +314,10 @@ def test_what_is_not_servable_cannot_be_forced_and_the_attempt_is_kept(promotion
 
 def test_what_is_not_promoted_is_an_incident_until_something_is(begin: Begin) -> None:
     doubtful, refused, good = begin().gather(good_enough=None), begin().gather(good_enough=FAIL), begin().gather()
-    rows = "SELECT alert ->> 'headline' AS about, occasion FROM monitoring.incidents WHERE closed_at IS NULL"
+    rows = (
+        "SELECT alert ->> 'headline' AS about, occasion FROM monitoring.incidents"
+        f" WHERE closed_at IS NULL AND cause = 'gate:{USE_CASE}'"
+    )
 
     with pytest.raises(StateError):
         doubtful.decide()
