@@ -316,7 +316,7 @@ def test_what_is_not_promoted_is_an_incident_until_something_is(begin: Begin) ->
     doubtful, refused, good = begin().gather(good_enough=None), begin().gather(good_enough=FAIL), begin().gather()
     rows = (
         "SELECT alert ->> 'headline' AS about, occasion FROM monitoring.incidents"
-        f" WHERE closed_at IS NULL AND cause = 'gate:{USE_CASE}'"
+        " WHERE closed_at IS NULL AND cause LIKE 'gate:%'"
     )
 
     with pytest.raises(StateError):
