@@ -9,7 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import httpx
 import psutil
@@ -98,15 +98,19 @@ def is_well(page: str) -> bool:
 def frozen(live: LiveStack, *programs: str) -> Iterator[None]:
     """Programs that are there and do nothing: nobody starts them again."""
     known = live.stack.supervisor.processes()
-    leaders = [psutil.Process(known[program].pid) for program in programs]
-    every = [process for leader in leaders for process in (leader, *leader.children(recursive=True))]
-    for process in every:
+    held = [psutil.Process(known[program].pid) for program in programs]
+    for leader in list(held):
+        leader.suspend()
+        held += leader.children(recursive=True)
+    for process in held:
         process.suspend()
     try:
         yield
     finally:
-        for process in every:
-            process.resume()
+        for process in held:
+            # A child that had ended before is gone as soon as its parent goes on.
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
 
 
 def subjects(live: LiveStack, seen: int) -> Counter[str]:
