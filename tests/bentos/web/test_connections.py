@@ -55,6 +55,10 @@ class Caller:
         answer.read()
         return b"%d" % answer.status
 
+    def heard(self) -> bytes:
+        """What comes next, without anything sent."""
+        return self._socket.recv(65_536)
+
     def trickle(self, content: bytes, every: float) -> End:
         """Send the same again and again, until the service hangs up."""
         self._socket.settimeout(every)
@@ -252,6 +256,13 @@ def test_whatever_follows_an_answer_starts_no_endless_wait(call: Call, more: byt
 
     assert ended.answer == b""
     assert SECONDS <= ended.seconds < AT_MOST
+
+
+def test_a_caller_who_asks_whether_to_send_the_body_is_told_to(call: Call) -> None:
+    caller = call()
+    caller.send(head(len(BODY)).replace(b"\r\n\r\n", b"\r\nexpect: 100-continue\r\n\r\n"))
+    assert caller.heard() == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert caller.ask(BODY) == b"200"
 
 
 def test_requests_that_follow_at_once_are_answered_in_turn(call: Call) -> None:
