@@ -26,12 +26,10 @@ class Sent:
     Attributes:
         seconds: From the first byte sent to the last received.
         cpu: CPU seconds of the server's processes.
-        peak: The most megabytes of memory that the server's processes took together, each page counted once.
     """
 
     seconds: float
     cpu: float
-    peak: float
 
 
 def send(one: Server, file: Path, answer: Path) -> Sent:
@@ -47,26 +45,27 @@ def send(one: Server, file: Path, answer: Path) -> Sent:
         body = ["-F", f"file=@{file};type=text/csv"]
     options = [part for header in headers for part in ("-H", header)]
     command = ["curl", "-sS", "--fail", "--noproxy", "*", *options, *body, "-o", str(answer)]
-    before = cpu(one.process)
-    with _watched(one.process) as peak:
-        begun = time.perf_counter()
-        ended = subprocess.run(  # noqa: S603
-            [*command, f"{one.url}/predict/file"], check=False, capture_output=True, text=True
-        )
-        seconds = time.perf_counter() - begun
+    before, begun = cpu(one.process), time.perf_counter()
+    ended = subprocess.run(  # noqa: S603
+        [*command, f"{one.url}/predict/file"], check=False, capture_output=True, text=True
+    )
+    seconds = time.perf_counter() - begun
     if ended.returncode:
         raise SystemExit(f"{one.side.name} does not answer a file: {ended.stderr}\n{one.log.read_text()[-2000:]}")
-    return Sent(seconds, cpu(one.process) - before, max(peak) / MEGABYTE)
+    return Sent(seconds, cpu(one.process) - before)
 
 
 @contextlib.contextmanager
-def _watched(process: psutil.Process) -> Iterator[list[int]]:
-    """The memory of a server's processes, looked at all the time."""
-    seen, over = [0], threading.Event()
+def watched(process: psutil.Process) -> Iterator[list[float]]:
+    """The megabytes of memory that a server's processes take together, each page counted once, again and again.
+
+    Each look stops the process for milliseconds and takes as much CPU: what is timed is not watched.
+    """
+    seen, over = [0.0], threading.Event()
 
     def watch() -> None:
         while not over.wait(EVERY):
-            seen.append(_memory(process))
+            seen.append(_memory(process) / MEGABYTE)
 
     thread = threading.Thread(target=watch)
     thread.start()

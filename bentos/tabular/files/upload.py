@@ -36,7 +36,7 @@ STALLED = 0.5
 #: Seconds in which a caller neither reads nor sends, after which it is given up.
 PATIENCE = 60.0
 #: Bytes of an answer that are sent at a time: so many must be read in those seconds.
-SENT = 1 << 16
+SENT = 1 << 18
 
 Given = TypeVarTuple("Given")
 Made = TypeVar("Made")
@@ -157,7 +157,7 @@ class Upload:
                 last = not piece
                 for block in await self._blamed(exchange, release, self._aside(scorer.cut, piece)):
                     under_way.append(asyncio.ensure_future(self._aside(scorer.answer, block)))
-                    if len(under_way) > THREADS:
+                    if len(under_way) > THREADS + 1:
                         yield await self._blamed(exchange, release, under_way.popleft())
                 # Whoever sends a little at a time waits for the answer to that.
                 while under_way and len(piece) < SIZE:
