@@ -20,6 +20,19 @@ DAYS ?=
 SCENARIO ?= sudden
 SEED ?=
 OUT ?=
+FROM ?=
+URL ?=
+DAG ?=
+RUN_ID ?=
+REF ?=
+USER_ID ?=
+PATIENCE ?=
+DEV ?=
+ROTATE ?=
+BASE ?= python:3.11-slim
+WORKERS ?=
+SOCKET ?=
+VOLUMES ?=
 
 # Tasks import heavy libraries, which takes twice as long without bytecode.
 unexport PYTHONDONTWRITEBYTECODE
@@ -70,6 +83,21 @@ run: $(STAMP) ## Run one stage by itself (USE_CASE=housing STAGE=train SET='snap
 served: $(STAMP) ## Show what serves and why, or what did at a moment (USE_CASE=housing AT='2026-11-20 12:00', in UTC)
 	@$(STACK) served $(USE_CASE) $(if $(AT),--at $(call quoted,$(value AT)))
 
+.PHONY: trigger
+trigger: $(STAMP) ## Start a run of a DAG and wait for its end (DAG=housing_train SET='trials=40'; elsewhere URL=https://airflow.example.com)
+	@PYTHONPATH=include:plugins $(RUN) -m local.trigger --url $(call quoted,$(value URL)) \
+	  --run-id $(call quoted,$(value RUN_ID)) -- $(call quoted,$(value DAG)) $(call quoted,$(value SET))
+
+.PHONY: smoke
+smoke: $(STAMP) ## Wait until a model server is ready, and try what callers do (URL=http://127.0.0.1:3000 PATIENCE=300)
+	@PYTHONPATH=include:plugins $(RUN) -m local.smoke $(if $(PATIENCE),--patience $(call quoted,$(value PATIENCE))) \
+	  -- $(call quoted,$(value URL))
+
+.PHONY: manifests
+manifests: $(STAMP) ## Print the model servers' manifests for Kubernetes (SLUICE_SERVING_IMAGE=<registry>/sluice-serving:<tag> USE_CASE=housing or all)
+	@PYTHONPATH=include:plugins $(RUN) -m local.pods --image "$${SLUICE_SERVING_IMAGE:-sluice-serving}" \
+	  $(if $(USER_ID),--user $(call quoted,$(value USER_ID))) -- $(USE_CASE)
+
 .PHONY: rollback
 rollback: $(STAMP) ## Go back to what served before, or to one version (USE_CASE=housing REASON='wrong prices' TO=3)
 	@$(STACK) rollback $(USE_CASE) --reason $(call quoted,$(value REASON)) $(if $(TO),--to $(call quoted,$(value TO)))
@@ -90,6 +118,49 @@ api-keys: $(STAMP) ## Show whose keys there are, since when, and until when they
 revoke-key: $(STAMP) ## Take a key back; running servers refuse it within a second (NAME=alice)
 	@$(KEYS) revoke -- $(call quoted,$(value NAME))
 
+.PHONY: secrets
+secrets: $(STAMP) ## Write .env for the stack in containers, or what of it is missing (DEV=1 catches mails; ROTATE=<name> makes one anew)
+	@PYTHONPATH=include:plugins $(RUN) -m local.secrets $(if $(DEV),--dev) $(if $(ROTATE),--rotate $(call quoted,$(value ROTATE)))
+
+# Compose is a plug-in of docker's since its second version, and was a program before.
+COMPOSE = $(if $(shell docker compose version 2>/dev/null),docker compose,docker-compose) \
+  -f docker-compose.yaml -f compose.serving.yaml $(if $(SOCKET),-f compose.socket.yaml)
+IMAGE = DOCKER_BUILDKIT=1 docker build --build-arg BASE=$(BASE) \
+  --build-arg COMMIT=$$(git describe --always --abbrev=40 --exclude='*' --dirty 2>/dev/null || echo unknown) \
+  --build-arg VERSION=$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+
+.PHONY: images
+images: ## Build the stack's images from their locks (BASE=<image> names another base; SLUICE_AIRFLOW_IMAGE, SLUICE_SERVING_IMAGE)
+	@$(IMAGE) --file include/images/airflow.Dockerfile --tag $${SLUICE_AIRFLOW_IMAGE:-sluice-airflow} .
+	@$(IMAGE) --file include/images/serving.Dockerfile --tag $${SLUICE_SERVING_IMAGE:-sluice-serving} .
+	@$(IMAGE) --file include/images/builder.Dockerfile --tag $${SLUICE_BUILDER_IMAGE:-sluice-builder} \
+	  --build-arg AIRFLOW=$${SLUICE_AIRFLOW_IMAGE:-sluice-airflow} .
+
+.PHONY: push
+push: ## Push the stack's images (REGISTRY_USER and REGISTRY_PASSWORD in the environment)
+	@printf %s "$$REGISTRY_PASSWORD" | docker login --username "$$REGISTRY_USER" --password-stdin "$${SLUICE_AIRFLOW_IMAGE%%/*}"
+	@docker push $${SLUICE_AIRFLOW_IMAGE:?name it with its registry}
+	@docker push $${SLUICE_SERVING_IMAGE:?name it with its registry}
+	@docker push $${SLUICE_BUILDER_IMAGE:?name it with its registry}
+
+.PHONY: deploy
+deploy: $(STAMP) ## Bring this machine's stack in containers to a commit, and back where it does not work (REF=v1.2.0 URL='<model servers>')
+	@PYTHONPATH=include:plugins $(RUN) -m local.deploy --ref $(call quoted,$(value REF)) -- $(call quoted,$(value URL))
+
+.PHONY: compose-up
+compose-up: $(STAMP) images ## Start the stack in containers and wait until it works (WORKERS=4; SOCKET=1 lends workers the host's engine)
+	@PYTHONPATH=include:plugins $(RUN) -m local.compose
+	@$(COMPOSE) up --detach --remove-orphans $(if $(WORKERS),--scale worker=$(WORKERS))
+	@PYTHONPATH=include:plugins $(RUN) -m local.containers 900 $(COMPOSE)
+
+.PHONY: compose-down
+compose-down: ## Stop the stack in containers; its data stays, unless VOLUMES=1
+	@$(COMPOSE) down --remove-orphans $(if $(VOLUMES),--volumes)
+
+.PHONY: compose-test
+compose-test: $(STAMP) ## Bring the stack in containers up and down, work with it, and kill parts of it (needs an engine)
+	@$(RUN) -m pytest -m compose tests/compose -s $(ARGS)
+
 # A value as one word of the shell, whatever is in it.
 quoted = '$(subst ','\'',$(1))'
 
@@ -99,9 +170,40 @@ new-use-case: $(STAMP) ## Draft a use case from any CSV (NAME=wine CSV=wine.csv 
 	  --csv $(call quoted,$(value CSV)) --target $(call quoted,$(value TARGET)) \
 	  --task $(call quoted,$(value TASK)) --positive $(call quoted,$(value POSITIVE))
 
+.PHONY: backup
+backup: $(STAMP) ## Back up databases, releases, models and keys' digests while the stack works, and read the backup again (OUT=folder)
+	@PYTHONPATH=include:plugins $(RUN) -m local.backup $(if $(OUT),--to $(call quoted,$(value OUT)))
+
+.PHONY: restore
+restore: $(STAMP) ## Bring a backup into an empty stack that is stopped (FROM=folder; FORCE=1 replaces what one holds)
+	@PYTHONPATH=include:plugins $(RUN) -m local.restore $(if $(FORCE),--force) -- $(call quoted,$(value FROM))
+
+.PHONY: upgrade
+upgrade: ## Bring the local stack to this version of the code: stop, install, back up, migrate all tables, start; repeat it freely
+	@if [ -x $(RUN) ]; then $(STACK) down; fi
+	@$(MAKE) --no-print-directory venv
+	@[ ! -e "$${SLUICE_VAR:-var}/postgres/PG_VERSION" ] || $(MAKE) --no-print-directory backup
+	@$(STACK) up
+
 .PHONY: test
 test: $(STAMP) ## Run all tests, in two processes (ARGS='-k gate' chooses, ARGS='-n 0' takes one; real data needs ../shared/data or SLUICE_REAL_DATA)
 	@OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+.PHONY: packages
+packages: ## Install Debian's packages that some tests are left out without (asks sudo)
+	@sudo apt-get update -qq && sudo apt-get install -y -qq --no-install-recommends \
+	  prometheus prometheus-pushgateway redis-server
+
+.PHONY: unit
+unit: $(STAMP) ## Run the tests that need neither the stack nor a container engine, with coverage (ARGS as for test)
+	@OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder \
+	  -m 'not (soak or compose or integration or browser or container)' \
+	  --cov plugins --cov bentos --cov include --cov-branch --cov-report term:skip-covered --cov-report xml $(ARGS)
+
+.PHONY: integration
+integration: $(STAMP) ## Run the tests that need the stack, a browser or a container engine (ARGS as for test)
+	@OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder \
+	  -m '(integration or browser or container) and not (soak or compose)' $(ARGS)
 
 .PHONY: replay
 replay: $(STAMP) ## Carry a use case through simulated days and draw what was noticed (USE_CASE=housing DAYS=60 SCENARIO=slow SEED=1 OUT=folder)
@@ -135,7 +237,8 @@ check: $(STAMP) ## Lint, type-check, and check the layers, the SQL and the use c
 	$(RUN) -m mypy --strict plugins bentos include/local include/watcher
 	$(RUN) -m sqlfluff lint include/sql
 	PYTHONPATH=plugins:bentos:include $(RUN) -c "from importlinter.cli import lint_imports_command as run; run()"
-	$(RUN) -m yamllint --strict .github/workflows
+	$(RUN) -m yamllint --strict .github/workflows include/kubernetes
+	$(RUN) -m check_jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	PYTHONPATH=plugins $(RUN) -m sluice.registry
 
 .PHONY: format
@@ -149,8 +252,10 @@ schema: $(STAMP) ## Write the JSON schemas of the specs and of the release contr
 	PYTHONPATH=plugins $(RUN) -m sluice.schemas
 
 .PHONY: lock
-lock: $(STAMP) ## Resolve pyproject.toml into requirements.txt
+lock: $(STAMP) ## Resolve pyproject.toml into requirements.txt, and into the lock of the images, which need no tools
 	$(RUN) -m uv pip compile --universal --generate-hashes --all-extras --no-header pyproject.toml -o requirements.txt
+	$(RUN) -m uv pip compile --universal --generate-hashes --no-header --quiet -c requirements.txt pyproject.toml \
+	  -o include/images/requirements.txt
 
 .PHONY: clean
 clean: ## Stop the stack and remove all of its data (asks first, unless FORCE=1)

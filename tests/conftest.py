@@ -19,8 +19,10 @@ from sluice.adapters.migrations import migrate
 from sluice.adapters.warehouse import Warehouse
 from sluice.domain.use_case import UseCase
 from sluice.registry import find
+from tests import buckets
 from tests.bentos import servers
 from tests.bentos.servers import Mlflow
+from tests.buckets import S3
 from tests.live import live
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from xdist.scheduler import LoadFileScheduling
 
 __all__ = ["live"]
+
+# Before anything imports its client: the hub of the tests takes large files over plain HTTP alone.
+os.environ["HF_HUB_DISABLE_XET"] = "1"
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 STATEMENTS = REPOSITORY / "include" / "sql"
@@ -38,6 +43,7 @@ SHARING = {
     "the stack and the engine": (
         "tests/browser/test_walk.py",
         "tests/integration/test_approval.py",
+        "tests/integration/test_backup.py",
         "tests/integration/test_classes.py",
         "tests/integration/test_journey.py",
         "tests/integration/test_killed.py",
@@ -53,6 +59,8 @@ SHARING = {
         "tests/integration/test_alerts.py",
         "tests/integration/test_watcher.py",
     ),
+    "a stack with workers": ("tests/integration/test_celery.py",),
+    "a stack that publishes": ("tests/integration/test_publish.py",),
 }
 
 
@@ -83,6 +91,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     there = {
         "real_data": real_data_folder().is_dir(),
         "container": container_engine() is not None,
+        "redis": shutil.which("redis-server") is not None,
         "prometheus": all(shutil.which(name) for name in ("prometheus", "promtool", "prometheus-pushgateway")),
     }
     absent = [item for item in items if any(item.get_closest_marker(name) for name, here in there.items() if not here)]
@@ -206,6 +215,21 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mlflow]:
     """An MLflow server of this session."""
     with servers.mlflow(tmp_path_factory.mktemp("mlflow")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
+    """A server of this session that speaks S3."""
+    with buckets.running(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(s3: S3, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of an empty object store in a bucket, whose server and key are in the environment."""
+    for name, value in s3.environment.items():
+        monkeypatch.setenv(name, value)
+    return s3.bucket()
 
 
 @pytest.fixture(scope="module")

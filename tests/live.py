@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -103,16 +104,30 @@ class LiveStack:
 @pytest.fixture(scope="session")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
     """The stack, up and healthy, with a copy of the use cases and of the DAG files; down again at the end."""
-    state = State(tmp_path_factory.mktemp("stack"))
-    use_cases = tmp_path_factory.mktemp("use_cases") / "all"
-    shutil.copytree(REPOSITORY / "include" / "use_cases", use_cases)
-    dags = tmp_path_factory.mktemp("airflow") / "dags"
+    with started(tmp_path_factory) as stack:
+        yield stack
+
+
+@contextmanager
+def started(factory: pytest.TempPathFactory, only: str = "*", **environment: str) -> Iterator[LiveStack]:
+    """A stack of one's own.
+
+    Args:
+        factory: Makes its folders.
+        only: The use case that it has; all of them if absent.
+        environment: What whoever starts it sets.
+    """
+    state = State(factory.mktemp("stack"))
+    use_cases = factory.mktemp("use_cases") / "all"
+    for folder in (REPOSITORY / "include" / "use_cases").glob(f"{only}/"):
+        shutil.copytree(folder, use_cases / folder.name)
+    dags = factory.mktemp("airflow") / "dags"
     shutil.copytree(REPOSITORY / "dags", dags, ignore=shutil.ignore_patterns("__pycache__"))
     stack = Stack(state)
     try:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("SLUICE_USE_CASES", str(use_cases))
-            patch.setenv("SLUICE_DAGS", str(dags))
+            for name, value in {"SLUICE_USE_CASES": str(use_cases), "SLUICE_DAGS": str(dags), **environment}.items():
+                patch.setenv(name, value)
             yield from _running(state, stack, use_cases, dags)
     finally:
         stack.down(print)

@@ -21,6 +21,9 @@ for packages in /app/.venv/lib/python*/site-packages; do
   cd "$packages"
   rm -rf pyarrow/include pyarrow/libarrow_flight* pyarrow/_flight*
   rm -rf onnxruntime/transformers onnxruntime/quantization onnxruntime/tools onnxruntime/capi/libonnxruntime.so.*
+  if [ -d botocore/data ]; then
+    find botocore/data -mindepth 1 -maxdepth 1 -type d ! -name s3 ! -name sts -exec rm -rf {{}} +
+  fi
 done
 """
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import shutil
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from local import environment, outcome, summary
+from local import fields as form
 from local import served as ledger
 from local.addresses import Addresses, published
 from local.commands import Commands
@@ -35,8 +35,6 @@ from sluice.release.ledger import moves
 
 console = Console(highlight=False)
 
-#: From so many digits on a field's value is an id and no number.
-MOST_DIGITS = 10
 #: So many moves are shown beside what serves.
 LAST_MOVES = 5
 #: Stands for every use case there is.
@@ -120,7 +118,7 @@ def run_stage(use_case: str, stage: str, fields: tuple[str, ...]) -> None:
     stand in one argument, quoted as a shell would: `reason="a fair price"`.
     """
     name = registry.find(environment.use_cases_folder()).get(use_case).name
-    conf = dict(_field(text) for argument in fields for text in shlex.split(argument))
+    conf = form.read(fields)
     document = published(state())
     warehouse = Warehouse(document["warehouse"], REPOSITORY / "include" / "sql")
     with Airflow(document["airflow"], "admin", document["logins"]["airflow"]["admin"]) as airflow:
@@ -226,16 +224,6 @@ def _came_out(warehouse: Warehouse, use_case: str, stage: str, run: Run, since: 
         verdict = outcome.verdict(warehouse, use_case, run.run_id)
         return f"version {verdict.version}: {verdict.code}: {verdict.message}"
     return outcome.drift(warehouse, use_case, run.run_id)[0]
-
-
-def _field(text: str) -> tuple[str, object]:
-    """A field and its value: true, false, null and whole numbers as such, everything else as the text it is."""
-    name, sign, value = text.partition("=")
-    if not name or not sign:
-        raise StackError(f"{text!r} is not a field with a value", action="write FIELD=VALUE, for example trials=5")
-    words: dict[str, object] = {"true": True, "false": False, "null": None}
-    # An id may be of digits only; a number that is meant as one is short.
-    return name, words.get(value, int(value) if value.isdecimal() and len(value) < MOST_DIGITS else value)
 
 
 def _chosen(names: tuple[str, ...]) -> list[UseCase]:

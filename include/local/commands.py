@@ -1,6 +1,8 @@
-"""Commands: how every group of them tells an error."""
+"""Commands: how every command, and every group of them, tells an error."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import click
 
@@ -12,8 +14,20 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         """Run a command."""
-        try:
-            return super().invoke(ctx)
-        except SluiceError as error:
-            click.echo(f"{click.style('error', fg='red')} {error}", err=True)
-            ctx.exit(1)
+        return _told(ctx, super().invoke)
+
+
+class Command(click.Command):
+    """A command by itself, whose errors are one line too."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run it."""
+        return _told(ctx, super().invoke)
+
+
+def _told(ctx: click.Context, run: Callable[[click.Context], object]) -> object:
+    try:
+        return run(ctx)
+    except SluiceError as error:
+        click.echo(f"{click.style('error', fg='red')} {error}", err=True)
+        ctx.exit(1)

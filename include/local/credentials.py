@@ -26,9 +26,9 @@ def generate() -> Credentials:
     """New random secrets; the passwords that people type are pronounceable, of some 50 bits."""
     return Credentials(
         postgres=secrets.token_hex(16),
-        admin=_pronounceable(),
-        viewer=_pronounceable(),
-        fernet_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+        admin=pronounceable(),
+        viewer=pronounceable(),
+        fernet_key=fernet_key(),
         api_secret=secrets.token_hex(32),
         jwt_secret=secrets.token_hex(32),
     )
@@ -47,6 +47,12 @@ def load(state: State) -> Credentials:
     return credentials
 
 
-def _pronounceable() -> str:
-    syllables = ("".join(secrets.choice(part) for part in ("bdfgklmnprstvz", "aeiou") * 2) for _ in range(4))
-    return "-".join(syllables)
+def pronounceable(words: int = 4) -> str:
+    """A password for people, of some 12 bits in each of its words."""
+    made = ("".join(secrets.choice(part) for part in ("bdfgklmnprstvz", "aeiou") * 2) for _ in range(words))
+    return "-".join(made)
+
+
+def fernet_key() -> str:
+    """A key as Airflow encrypts connections with."""
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlencode
 
+from local import workers
 from local.addresses import Addresses
 from local.processes import MARK
 from local.state import REPOSITORY, State
@@ -46,49 +47,66 @@ def common(state: State) -> dict[str, str]:
     }
 
 
+def object_store(state: State) -> str:
+    """The object store: a folder of the stack, or the bucket that whoever starts it names."""
+    # The URL is not quoted: fsspec takes the rest of a file: URL for a path as it is.
+    return os.environ.get("SLUICE_OBJECT_STORE") or f"file://{state.store}"
+
+
+def artifacts(state: State) -> str:
+    """Where MLflow keeps what is too large for its database: beside the object store, where that is a bucket."""
+    store = object_store(state)
+    return f"{store}/mlflow" if store.startswith("s3:") else state.artifacts.as_uri()
+
+
 def sluice(state: State, addresses: Addresses) -> dict[str, str]:
-    """What Sluice's own code reads."""
-    # The store's URL is not quoted: fsspec takes the rest of a file: URL for a path as it is.
+    """What Sluice's own code reads; `SLUICE_PUBLISH_EVIDENTLY_URL=... make up` and the like switch publishers on."""
+    publishers = {name: value for name, value in os.environ.items() if name.startswith("SLUICE_PUBLISH_")}
     return {
         "SLUICE_WAREHOUSE_DSN": addresses.database("warehouse"),
         "SLUICE_OPTUNA_DSN": addresses.database("optuna"),
-        "SLUICE_OBJECT_STORE": f"file://{state.store}",
+        "SLUICE_OBJECT_STORE": object_store(state),
         "SLUICE_USE_CASES": str(use_cases_folder()),
         "SLUICE_BENTO_STORE": str(state.bentos),
         "SLUICE_CONTAINER_ENGINE": os.environ.get("SLUICE_CONTAINER_ENGINE") or "none",
         "SLUICE_ALERTS_FROM": "sluice@localhost",
         "SLUICE_RUNBOOK_URL": os.environ.get("SLUICE_RUNBOOK_URL") or RUNBOOK.as_uri(),
         "MLFLOW_TRACKING_URI": addresses.mlflow,
+        **publishers,
     }
 
 
 def airflow(state: State, addresses: Addresses) -> dict[str, str]:
     """What Airflow reads, and the tasks in it."""
-    return sluice(state, addresses) | {
-        "AIRFLOW_HOME": str(state.root),
-        "AIRFLOW_CONFIG": str(REPOSITORY / "airflow.cfg"),
-        "AIRFLOW__CORE__DAGS_FOLDER": os.environ.get("SLUICE_DAGS") or str(REPOSITORY / "dags"),
-        "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
-        "AIRFLOW__CORE__FERNET_KEY": addresses.credentials.fernet_key,
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(state.passwords),
-        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{addresses.airflow}/execution/",
-        "AIRFLOW__API__BASE_URL": addresses.airflow,
-        "AIRFLOW__API__PORT": str(addresses.ports["airflow"]),
-        "AIRFLOW__API__SECRET_KEY": addresses.credentials.api_secret,
-        "AIRFLOW__API_AUTH__JWT_SECRET": addresses.credentials.jwt_secret,
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": addresses.database("airflow", "postgresql+psycopg2"),
-        "AIRFLOW_CONN_SMTP_DEFAULT": _mail(addresses),
-        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "5",
-        # Drawn into a log, a progress bar is one long line marked as an error.
-        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    }
+    return (
+        sluice(state, addresses)
+        | workers.executor(state)
+        | {
+            "AIRFLOW_HOME": str(state.root),
+            "AIRFLOW_CONFIG": str(REPOSITORY / "airflow.cfg"),
+            "AIRFLOW__CORE__DAGS_FOLDER": os.environ.get("SLUICE_DAGS") or str(REPOSITORY / "dags"),
+            "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
+            "AIRFLOW__CORE__FERNET_KEY": addresses.credentials.fernet_key,
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(state.passwords),
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{addresses.airflow}/execution/",
+            "AIRFLOW__API__BASE_URL": addresses.airflow,
+            "AIRFLOW__API__PORT": str(addresses.ports["airflow"]),
+            "AIRFLOW__API__SECRET_KEY": addresses.credentials.api_secret,
+            "AIRFLOW__API_AUTH__JWT_SECRET": addresses.credentials.jwt_secret,
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": addresses.database("airflow", "postgresql+psycopg2"),
+            "AIRFLOW_CONN_SMTP_DEFAULT": _mail(addresses),
+            "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "5",
+            # Drawn into a log, a progress bar is one long line marked as an error.
+            "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+        }
+    )
 
 
 def serving(state: State, addresses: Addresses, use_case: str) -> dict[str, str]:
     """What one use case's model server reads."""
     return {
         "SLUICE_USE_CASE": use_case,
-        "SLUICE_OBJECT_STORE": f"file://{state.store}",
+        "SLUICE_OBJECT_STORE": object_store(state),
         "SLUICE_WAREHOUSE_DSN": addresses.database("warehouse"),
         "SLUICE_BENTO_STORE": str(state.bentos),
         # The supervisor starts it again with the bento that the release was tested in.

@@ -1,6 +1,7 @@
 """The mail catcher: takes every mail it is given, delivers none, shows them all.
 
-`python -m local.inbox <folder> <SMTP port> <HTTP port>` keeps each mail as an .eml file in the folder.
+`python -m local.inbox <folder> <SMTP port> <HTTP port> [host]` keeps each mail as an .eml file in the folder, and
+listens to this machine alone where no host is named.
 """
 
 from __future__ import annotations
@@ -98,14 +99,14 @@ def site(mailbox: Mailbox) -> Starlette:
     return Starlette(routes=[Route("/", page), Route("/messages", messages)])
 
 
-def serve(folder: Path, smtp_port: int, http_port: int) -> None:
+def serve(folder: Path, smtp_port: int, http_port: int, host: str = "127.0.0.1") -> None:
     """Catch mails until told to stop."""
     mailbox = Mailbox(folder)
     # No limit that a report with pictures could reach.
-    controller = Controller(Catcher(mailbox), hostname="127.0.0.1", port=smtp_port, data_size_limit=64 * 2**20)
+    controller = Controller(Catcher(mailbox), hostname=host, port=smtp_port, data_size_limit=64 * 2**20)
     controller.start()
     try:
-        uvicorn.run(site(mailbox), host="127.0.0.1", port=http_port, log_level="warning")
+        uvicorn.run(site(mailbox), host=host, port=http_port, log_level="warning")
     finally:
         controller.stop()
 
@@ -139,4 +140,4 @@ def _article(mail: Mail) -> str:
 
 
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    serve(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), *sys.argv[4:5])

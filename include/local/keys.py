@@ -1,4 +1,4 @@
-"""The API keys of the model servers: `python -m local.keys make NAME | list | revoke NAME`.
+"""The API keys of the model servers: `python -m local.keys make NAME | lay NAME | list | revoke NAME`.
 
 Their file is the one that SLUICE_API_KEYS names, or api-keys.jsonl in the state folder. It holds digests, so a key is
 shown once, when it is made; running servers follow the file.
@@ -33,6 +33,7 @@ NAME = re.compile(r"[A-Za-z0-9._@-]{1,64}")
 PREFIX = "slk_"
 #: Random bytes of a key: as many bits as its digest has.
 RANDOM_BYTES = 32
+KEY = re.compile(PREFIX + r"[A-Za-z0-9_-]{43}")
 
 Line = dict[str, Any]
 
@@ -65,6 +66,34 @@ def make(path: Path, name: str, days: int | None = None, now: datetime | None = 
             raise StackError(f"there is a key of {name} already", str(path), action)
         _write(path, [*lines, line])
     return key
+
+
+def lay(path: Path, name: str, key: str) -> bool:
+    """Let in a key that was made elsewhere, in the place of the one that its owner had.
+
+    Args:
+        path: The file of the keys.
+        name: Whose it is.
+        key: The key.
+
+    Returns:
+        Whether anything changed.
+
+    Raises:
+        StackError: The key is none that `make` could have made, the name is none, or the file is broken.
+    """
+    if not NAME.fullmatch(name):
+        raise StackError(f"{name!r} cannot name a key", "NAME", "use 1 to 64 letters, digits and . _ @ -")
+    if not KEY.fullmatch(key):
+        raise StackError("what was given is no key", "the standard input", f"make one that begins with {PREFIX}")
+    digest = sha256(key.encode()).hexdigest()
+    with _changing(path):
+        lines = read(path)
+        kept = [line for line in lines if line["name"] != name]
+        if [line["sha256"] for line in lines if line["name"] == name] == [digest]:
+            return False
+        _write(path, [*kept, {"name": name, "sha256": digest, "made": _moment(datetime.now(UTC))}])
+    return True
 
 
 def revoke(path: Path, name: str) -> None:
@@ -163,6 +192,15 @@ def _make(path: Path, name: str, days: int | None) -> None:
         f"the key of {name}, shown only now; servers whose SLUICE_API_KEYS is {path} let it in at once:", err=True
     )
     click.echo(key)
+
+
+@commands.command("lay")
+@click.argument("name")
+@click.pass_obj
+def _lay(path: Path, name: str) -> None:
+    """Let in the key that stands in the standard input."""
+    changed = lay(path, name, sys.stdin.read().strip())
+    click.echo(f"the key of {name} {'opens from now on' if changed else 'opens as before'}", err=True)
 
 
 @commands.command("list")

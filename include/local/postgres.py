@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -26,8 +26,8 @@ ROLE = "sluice"
 DATABASES = ("airflow", "mlflow", "optuna", "warehouse")
 START = 60.0
 """How long a server may take until it answers, in seconds."""
-STOP = 30.0
-"""How long it may take to stop, in seconds."""
+STOP = 120.0
+"""How long it may take to stop, in seconds: what it was given last, such as a whole backup, it writes down then."""
 SYSTEM_USERS = ("postgres", "nobody")
 """Who runs the server when root starts the stack, since the server refuses to run as root: the first that exists."""
 SEARCH = (
@@ -140,16 +140,44 @@ def throwaway(folder: Path, password: str) -> Iterator[int]:
     """
     cluster = locate(folder / "data")
     initialise(cluster, password)
+    # Nothing is written down at its end: nobody reads it again.
+    with running(cluster, password, folder / "server.log", signal.SIGQUIT) as port:
+        yield port
+
+
+@contextmanager
+def running(
+    cluster: Cluster,
+    password: str,
+    log: Path,
+    end: signal.Signals = signal.SIGINT,
+    marks: Mapping[str, str] | None = None,
+) -> Iterator[int]:
+    """Run the server of a data directory on a free port for a while.
+
+    Args:
+        cluster: Where the data is.
+        password: Of the role that owns everything.
+        log: What the server says.
+        end: What tells it to stop; what is still connected is cut off.
+        marks: Variables by which it is known to be whose, should nobody be left to stop it.
+
+    Yields:
+        The port, once the server answers.
+
+    Raises:
+        StackError: It does not answer.
+    """
     port = free_port()
-    log = folder / "server.log"
     with log.open("wb") as said:
-        process = subprocess.Popen(cluster.command(port), stdout=said, stderr=said, cwd="/")  # noqa: S603 - our own
+        process = subprocess.Popen(  # noqa: S603 - our own
+            cluster.command(port), stdout=said, stderr=said, cwd="/", env=os.environ | (marks or {})
+        )
     try:
         _await(process, dsn(port, password, "postgres"), log)
         yield port
     finally:
-        # Fast shutdown: what is still connected is cut off.
-        process.send_signal(signal.SIGINT)
+        process.send_signal(end)
         process.wait(STOP)
 
 
@@ -239,15 +267,8 @@ def _runner(owner: int, binaries: Path, data: Path) -> tuple[str, ...]:
     group = pwd.getpwuid(owner).pw_gid
     plain = ("setpriv", f"--reuid={owner}", f"--regid={group}", "--clear-groups")
     for prefix in (plain, (*plain, *SEARCH)):
-        probe = (
-            *prefix,
-            "sh",
-            "-c",
-            'test -x "$1" && test -d "$2"',
-            "sh",
-            str(binaries / "postgres"),
-            str(data.parent),
-        )
+        places = (str(binaries / "postgres"), str(data.parent))
+        probe = (*prefix, "sh", "-c", 'test -x "$1" && test -d "$2"', "sh", *places)
         if subprocess.run(probe, capture_output=True, check=False).returncode == 0:  # noqa: S603
             return prefix
     raise StackError(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from local import environment, health
+from local import environment, health, workers
 from local.addresses import Addresses
 from local.health import Health
 from local.postgres import Cluster
@@ -16,7 +16,7 @@ from local.state import REPOSITORY, State
 PLUGINS = str(REPOSITORY / "plugins")
 OWN = str(REPOSITORY / "include")
 PRELOADING = str(REPOSITORY / "include" / "local" / "scheduler")
-"""Where the scheduler finds what to import before it forks."""
+"""Where whatever forks the tasks' processes finds what to import before: the scheduler, or the workers."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ def programs(state: State, addresses: Addresses, cluster: Cluster) -> tuple[Prog
         _mlflow(state, addresses),
         _mail(state, addresses),
         *_airflow(state, addresses),
+        *_workers(state, addresses),
         *serving,
         _watcher(state, addresses),
     )
@@ -70,7 +71,7 @@ def _postgres(addresses: Addresses, cluster: Cluster) -> Program:
 
 def _mlflow(state: State, addresses: Addresses) -> Program:
     options = {
-        "--artifacts-destination": state.artifacts.as_uri(),
+        "--artifacts-destination": environment.artifacts(state),
         "--host": "127.0.0.1",
         "--port": str(addresses.ports["mlflow"]),
         "--workers": "1",
@@ -80,7 +81,7 @@ def _mlflow(state: State, addresses: Addresses) -> Program:
         name="mlflow",
         command=(sys.executable, "-m", "mlflow", "server", *arguments),
         check=lambda _: health.page(f"{addresses.mlflow}/health"),
-        after=("databases",),
+        after=("mlflow tables",),
         environment={
             # Not an option of the command, whose line everybody on the machine can read.
             "MLFLOW_BACKEND_STORE_URI": addresses.database("mlflow"),
@@ -107,7 +108,7 @@ def _airflow(state: State, addresses: Addresses) -> tuple[Program, ...]:
     def part(name: str, check: Callable[[float], Health], after: tuple[str, ...], *arguments: str) -> Program:
         command = (sys.executable, "-m", "airflow", name, *arguments)
         url = addresses.airflow if name == "api-server" else ""
-        path = f"{PLUGINS}:{PRELOADING}" if name == "scheduler" else PLUGINS
+        path = f"{PLUGINS}:{PRELOADING}" if name == "scheduler" and not workers.count() else PLUGINS
         return Program(name, command, check, after, variables, path, url)
 
     def beat(component: str) -> Callable[[float], Health]:
@@ -125,6 +126,27 @@ def _airflow(state: State, addresses: Addresses) -> tuple[Program, ...]:
         part("scheduler", beat("scheduler"), ("airflow tables", "warehouse tables"), quiet),
         part("dag-processor", beat("dag_processor"), ("api-server",)),
         part("triggerer", beat("triggerer"), ("api-server",), quiet),
+    )
+
+
+def _workers(state: State, addresses: Addresses) -> tuple[Program, ...]:
+    names = workers.names()
+    if not names:
+        return ()
+    options = ("--skip-serve-logs", "--without-mingle", "--without-gossip")
+    return (
+        Program("redis", workers.command(state), partial(workers.broker_health, state), ("cluster",)),
+        *(
+            Program(
+                name=name,
+                command=(sys.executable, "-m", "airflow", "celery", "worker", "-H", f"{name}@celery", *options),
+                check=partial(workers.health, state, name),
+                after=("redis", "airflow tables", "warehouse tables"),
+                environment=environment.airflow(state, addresses) | workers.disk(state, name),
+                python_path=f"{PLUGINS}:{PRELOADING}",
+            )
+            for name in names
+        ),
     )
 
 

@@ -192,7 +192,8 @@ def _go(where: Place, world: Days, days: int) -> tuple[tuple[Day, ...], tuple[Ex
 
     journey = Journey(where, world)
     lived = journey.run(days, tell)
-    return lived, outcome.judge(world.scenario, lived[1:], journey.retrainings)
+    cool_down = world.use_case.monitoring.cool_down_days
+    return lived, outcome.judge(world.scenario, lived[1:], journey.retrainings, cool_down)
 
 
 def tell(day: Day) -> None:

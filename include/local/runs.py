@@ -132,7 +132,7 @@ class Airflow:
                 attempt=int(row["try_number"]),
                 map_index=int(row["map_index"]),
             )
-            for row in sorted(self._instances(run), key=_turn)
+            for row in sorted(self.instances(run), key=_turn)
         )
 
     def follow(self, run: Run, every: float = 0.5) -> Iterator[Progress]:
@@ -171,13 +171,14 @@ class Airflow:
         page = f"{self._url}/dags/{run.dag_id}/runs/{quote(run.run_id, safe='')}"
         if not failed:
             return RunError(f"{run.dag_id} failed as a whole", page, "look at the run there")
-        lines = "\n".join(f"    {line}" for line in self._log(run, failed[0]))
+        lines = "\n".join(f"    {line}" for line in self.log(run, failed[0]))
         names = ", ".join(task.name for task in failed)
         instance = f"/mapped/{failed[0].map_index}" if failed[0].map_index >= 0 else ""
         place = f"{page}/tasks/{failed[0].task_id}{instance}"
         return RunError(f"{run.dag_id} failed in {names}\n{lines}\n", place, "see the log")
 
-    def _instances(self, run: Run) -> list[dict[str, Any]]:
+    def instances(self, run: Run) -> list[dict[str, Any]]:
+        """The task instances of a run, as Airflow tells of them."""
         rows: list[dict[str, Any]] = []
         while True:
             query = {"limit": PAGE, "offset": len(rows), "order_by": "id"}
@@ -186,7 +187,8 @@ class Airflow:
             if not page["task_instances"] or len(rows) >= page["total_entries"]:
                 return rows
 
-    def _log(self, run: Run, task: Task) -> list[str]:
+    def log(self, run: Run, task: Task) -> list[str]:
+        """The end of what a task wrote into its log."""
         path = f"{self._path(run)}/taskInstances/{task.task_id}/logs/{task.attempt}"
         query = {"full_content": "true", "map_index": task.map_index}
         answer = self._ask("GET", path, params=query, headers={"accept": "application/json"})

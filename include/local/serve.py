@@ -14,6 +14,8 @@ from typing import NoReturn
 import httpx
 
 from local.state import REPOSITORY, State, state
+from sluice.adapters.objects import ObjectStore
+from sluice.domain.errors import SluiceError
 from sluice.domain.release import bento_tag
 
 SERVICE = "tabular.service:Tabular"
@@ -23,16 +25,20 @@ def bento(here: State, use_case: str) -> Path | None:
     """The folder of the bento that the champion was tested in; None without a champion or without its bento.
 
     The registry names the champion, because serving follows it too: a process that ended for a new champion must not
-    come up with the one before. Where it does not answer, the copy in the object store does.
+    come up with the one before. Where it does not answer, the copy in the object store does. A bento that another
+    machine built is brought from there.
     """
-    tag = _registered(use_case) or _copied(here, use_case)
+    from sluice.release import depot
+
+    store = ObjectStore(os.environ.get("SLUICE_OBJECT_STORE") or f"file://{here.store}")
+    tag = _registered(use_case) or _copied(store, use_case)
     if tag is None:
         return None
-    folder = here.bentos.joinpath("bentos", *tag.split(":"))
-    if (folder / "bento.yaml").exists():
-        return folder
-    print(f"the bento {tag} is not in {here.bentos}; serving from source", flush=True)
-    return None
+    try:
+        return depot.take(store, tag, here.bentos)
+    except SluiceError as error:
+        print(f"the bento {tag} is not in {here.bentos} ({error}); serving from source", flush=True)
+        return None
 
 
 def _registered(use_case: str) -> str | None:
@@ -49,16 +55,14 @@ def _registered(use_case: str) -> str | None:
         return None
 
 
-def _copied(here: State, use_case: str) -> str | None:
-    """The tag of the champion's bento, as the object store has it; None where it names none."""
-    pointer = here.store / "releases" / use_case / "champion.json"
+def _copied(store: ObjectStore, use_case: str) -> str | None:
+    """The tag of the champion's bento, as the object store has it; None where it names none or does not answer."""
+    key = f"releases/{use_case}/champion.json"
     try:
-        return str(json.loads(pointer.read_text(encoding="utf-8"))["bento"])
-    except FileNotFoundError:
-        return None
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        return str(json.loads(store.read_bytes(key))["bento"]) if store.exists(key) else None
+    except (SluiceError, json.JSONDecodeError, KeyError, TypeError) as error:
         # The service itself follows the registry, so it can answer without this file; but it must be said.
-        print(f"{pointer} cannot be read ({error!r}); serving from source", flush=True)
+        print(f"{store.url(key)} cannot be read ({error!r}); serving from source", flush=True)
         return None
 
 

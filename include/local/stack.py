@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import shutil
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,12 +12,12 @@ from dataclasses import dataclass
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 
-from local import credentials, environment, ports, postgres, processes
+from local import credentials, environment, ports, postgres, processes, tables, workers
 from local.addresses import Addresses, publish
 from local.errors import StackError
 from local.health import Health
 from local.programs import Program, programs
-from local.state import REPOSITORY, State
+from local.state import State
 from local.steps import Step, perform
 from local.supervision import Process, Supervisor
 
@@ -80,6 +76,35 @@ class Stack:
                 path.unlink()
         say("the stack is down" if known or left else "the stack was down")
 
+    @contextmanager
+    def databases(self, alone: bool = False) -> Iterator[Addresses]:
+        """The stack's databases; while it is down, their server runs for as long as the block lasts.
+
+        Args:
+            alone: Whether nobody else may use them: then the stack must be down, and what is not there is made.
+
+        Raises:
+            StackError: The stack is up though nobody else may use them, or there are none.
+        """
+        is_up = self.supervisor.is_up()
+        if alone and (is_up or processes.of_stack(self.state)):
+            raise StackError("the stack is up, and its databases are in use", str(self.state.root), "run make down")
+        if not alone and not (self.state.postgres / "PG_VERSION").exists():
+            raise StackError("there is no database", str(self.state.postgres), "run make up")
+        if is_up:
+            names = use_cases()
+            yield Addresses(ports.remembered(self.state, names), credentials.load(self.state), names)
+            return
+        self.state.create()
+        with self._alone():
+            held = credentials.load(self.state)
+            cluster = postgres.locate(self.state.postgres)
+            postgres.initialise(cluster, held.postgres)
+            log, marks = self.state.log / "postgres-alone.log", {processes.MARK: str(self.state.root)}
+            with postgres.running(cluster, held.postgres, log, marks=marks) as port:
+                postgres.create_databases(port, held.postgres)
+                yield Addresses({"postgres": port}, held, ())
+
     def status(self) -> list[Row]:
         """How every program is, asked all at once.
 
@@ -105,6 +130,7 @@ class Stack:
             say(f"ended {left} processes that a killed supervisor left behind")
         addresses = self._addresses(say)
         cluster = postgres.locate(self.state.postgres)
+        workers.prepare(self.state)
         listed = programs(self.state, addresses, cluster)
         before = self.supervisor.processes()
         for name in self.supervisor.configure(listed):
@@ -174,38 +200,10 @@ class Stack:
         return [
             Step("cluster", (), cluster_files),
             Step("databases", ("postgres",), databases),
-            Step("airflow tables", ("databases",), lambda: self._migrate_airflow(addresses)),
-            Step("warehouse tables", ("databases",), lambda: self._migrate_warehouse(addresses)),
+            Step("airflow tables", ("databases",), lambda: tables.airflow(self.state, addresses)),
+            Step("mlflow tables", ("databases",), lambda: tables.mlflow(self.state, addresses)),
+            Step("warehouse tables", ("databases",), lambda: tables.warehouse(addresses)),
         ]
-
-    def _migrate_airflow(self, addresses: Addresses) -> str:
-        """Bring Airflow's tables to the locked version; asked again only when the lock is another one."""
-        lock = hashlib.sha256((REPOSITORY / "requirements.txt").read_bytes()).hexdigest()
-        stamp = self.state.root / "airflow-tables.txt"
-        if stamp.exists() and stamp.read_text() == lock:
-            return ""
-        variables = environment.inherited(os.environ) | environment.common(self.state)
-        variables |= environment.airflow(self.state, addresses) | {"PYTHONPATH": str(REPOSITORY / "plugins")}
-        log = self.state.log / "airflow-tables.log"
-        with log.open("wb") as out:
-            done = subprocess.run(
-                (sys.executable, "-m", "airflow", "db", "migrate"),
-                env=variables,
-                cwd=self.state.workplace,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                check=False,
-            )
-        if done.returncode:
-            raise StackError("Airflow's tables cannot be brought up to date", str(log), "read the log")
-        stamp.write_text(lock)
-        return ""
-
-    def _migrate_warehouse(self, addresses: Addresses) -> str:
-        from sluice.adapters.migrations import migrate
-
-        migrate(addresses.database("warehouse"), REPOSITORY / "include" / "sql" / "migrations")
-        return ""
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -240,6 +238,6 @@ def _row(program: Program, process: Process | None) -> Row:
 
 def _stages(names: list[str]) -> list[list[str]]:
     """Programs in the order in which they are stopped: who uses something before what it uses."""
-    ground = ("postgres",), ("mlflow", "mail", "api-server")
+    ground = ("postgres", "redis"), ("mlflow", "mail", "api-server")
     base = [name for group in ground for name in group]
     return [[name for name in names if name not in base], *([n for n in names if n in group] for group in ground[::-1])]

@@ -87,6 +87,15 @@ class State:
         name = hashlib.sha256(str(self.root).encode()).hexdigest()[:12]
         return Path(tempfile.gettempdir()) / f"sluice-{os.getuid()}-{name}" / "control"
 
+    @property
+    def broker(self) -> Path:
+        """What waits for a worker, where there are workers."""
+        return self.root / "redis"
+
+    def worker(self, name: str) -> Path:
+        """The disk of one worker."""
+        return self.root / "workers" / name
+
     def serving(self, use_case: str) -> Path:
         """BENTOML_HOME of one use case's server; a server wipes parts of its own when it starts."""
         return self.root / "serving" / use_case

@@ -4,12 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
 from local.addresses import Addresses
 from local.demo import Result
+
+
+@dataclass(frozen=True)
+class Part:
+    """A database, or a folder of files, that was carried over.
+
+    Attributes:
+        name: Which.
+        holds: What there is of it, in words.
+        bytes: How much that is in a backup.
+        seconds: How long it took.
+    """
+
+    name: str
+    holds: str
+    bytes: int
+    seconds: float
 
 
 class Screen:
@@ -50,6 +69,26 @@ def total(console: Console, results: Sequence[Result], up_after: float, seconds:
     parts = [("stack up", up_after), *((result.use_case, result.seconds) for result in results), ("all", seconds)]
     console.print("\n[bold]how long it took[/bold]")
     _lines(console, [(name, f"{taken:6.1f} s") for name, taken in parts])
+
+
+def carried(console: Console, parts: Sequence[Part]) -> None:
+    """Show what a backup holds, or what was brought back from one."""
+    table = Table("part", "holds", "in the backup", "seconds", box=None)
+    for part in parts:
+        table.add_row(part.name, part.holds, size(part.bytes), f"{part.seconds:.1f}")
+    whole = Part("all", "", sum(part.bytes for part in parts), sum(part.seconds for part in parts))
+    table.add_row(whole.name, whole.holds, size(whole.bytes), f"{whole.seconds:.1f}", style="bold")
+    console.print(table)
+
+
+def size(number: int) -> str:
+    """Bytes for people."""
+    amount = float(number)
+    for unit in ("bytes", "kB", "MB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "bytes" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} GB"
 
 
 def _answer(result: Result) -> Iterator[tuple[str, str]]:

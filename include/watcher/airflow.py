@@ -71,7 +71,8 @@ class Airflow:
         """
         try:
             answer = self._ask(path, query)
-            if answer.status_code == httpx.codes.UNAUTHORIZED:
+            # Forbidden is also what it answers to a token that was signed with an older secret.
+            if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
                 self._token = ""
                 answer = self._ask(path, query)
             content: dict[str, Any] = answer.raise_for_status().json()

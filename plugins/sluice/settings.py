@@ -39,6 +39,10 @@ class Settings(BaseSettings):
     """BENTOML_HOME of the builds."""
     container_engine: Literal["docker", "podman", "buildah", "buildctl", "none"] = "none"
     """What builds a release's image; with none a release is a bento alone, and the decision says so."""
+    probe_reach: Literal["port", "own"] = "port"
+    """How the gate reaches the container of a release: by a port, or in the network of the container that asks."""
+    build_queue: str = "default"
+    """Airflow's queue of the workers that have the container engine."""
     search_workers: int = Field(default=min(4, os.cpu_count() or 1), ge=1, le=32)
     """How many processes a search is done by, with one thread each."""
     alerts_from: str = "sluice@localhost"
@@ -49,6 +53,18 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("AIRFLOW__API__BASE_URL", "airflow_url"),
     )
     """Base of the links in alerts."""
+    publish_huggingface_repository: str = ""
+    """Model repository of each use case's champion, such as `acme/{use_case}`; empty to publish none."""
+    publish_huggingface_space: str = ""
+    """Space that serves each use case's champion, such as `acme/{use_case}-service`; empty to publish none."""
+    publish_huggingface_url: str = "https://huggingface.co"
+    publish_wandb_project: str = ""
+    """Project of Weights & Biases that champions are entered in, as `team/project`; empty to enter none."""
+    publish_wandb_url: str = "https://api.wandb.ai"
+    publish_evidently_url: str = ""
+    """Evidently's service, to whose workspace drift reports are published; empty to publish none."""
+    publish_seconds: float = Field(default=30, gt=0)
+    """After which a call of a publisher that is not answered has failed."""
     runbook_url: str = ""
     """Where people read docs/operations.md, whose anchors alerts link to; empty for the file in the project."""
 

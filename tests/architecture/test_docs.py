@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+import yaml
 
 from sluice.domain import alert, errors
 from sluice.domain.use_case import UseCase
+from sluice.settings import Settings
 
 REPOSITORY = Path(__file__).parents[2]
 DOCUMENTS = sorted([REPOSITORY / "README.md", *(REPOSITORY / "docs").rglob("*.md")])
@@ -82,6 +84,24 @@ def test_every_anchor_leads_to_a_heading(path: Path) -> None:
 def _anchor(heading: str) -> str:
     """What the heading's link is, where the documents are read."""
     return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+def test_every_variable_that_an_operator_is_told_of_is_read() -> None:
+    globs = ("docker-compose.yaml", "compose.*.yaml", "Makefile", "include/local/*.py")
+    code = [str(path.relative_to(REPOSITORY)) for glob in globs for path in REPOSITORY.glob(glob)]
+    read = "".join(map(text, code)) + "".join(f"SLUICE_{name.upper()} " for name in Settings.model_fields)
+    workflows = "".join(p.read_text(encoding="utf-8") for p in (REPOSITORY / ".github" / "workflows").glob("*.yml"))
+
+    named = set(re.findall(r"SLUICE_[A-Z0-9_]+", text("docs/deploy.md")))
+    assert not sorted(name for name in named if name not in read + workflows)
+
+
+def test_the_services_that_an_operator_is_told_of_are_those_that_there_are() -> None:
+    table = text("docs/deploy.md").split("## What runs")[1].split("\n\n")[1]
+    named = {name for line in table.splitlines() for name in re.findall(r"`([a-z0-9-]+)`", line.split("|")[1])}
+    services = yaml.safe_load(text("docker-compose.yaml"))["services"]
+
+    assert named == {name for name, service in services.items() if service.get("profiles") != ["tools"]}
 
 
 def test_the_request_in_the_readme_is_the_example_of_the_spec(housing: UseCase) -> None:

@@ -43,7 +43,7 @@ def test_a_person_triggers_an_ingestion_and_opens_its_report(live: LiveStack, pa
     page.goto(f"{live.addresses.airflow}/dags/housing_ingest")
     page.get_by_role("button", name="Trigger").first.click()
     form = page.get_by_role("dialog")
-    expect(form).to_contain_text("A file path or an http(s) URL to read instead")
+    expect(form).to_contain_text("A file path or an http(s) or s3 URL to read instead")
     form.locator("[name=element_source]").fill("sample:housing?rows=6000&seed=99")
     form.locator("[name=element_reason]").fill("a walk through the form")
     page.screenshot(path=tmp_path / "form.png")

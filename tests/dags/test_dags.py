@@ -26,14 +26,14 @@ from sluice.settings import settings
 REPOSITORY = Path(__file__).parents[2]
 FILES = sorted((REPOSITORY / "dags").glob("*.py"))
 HEAVY = {
-    "bentoml", "evidently", "great_expectations", "matplotlib", "mlflow", "numpy", "onnx", "onnxruntime",
-    "optuna", "pandas", "pyarrow", "scipy", "skl2onnx", "sklearn",
+    "bentoml", "evidently", "great_expectations", "huggingface_hub", "matplotlib", "mlflow", "numpy", "onnx",
+    "onnxruntime", "optuna", "pandas", "pyarrow", "scipy", "skl2onnx", "sklearn", "wandb",
 }  # fmt: skip
 PARSE_SECONDS = 3.0
 VERBS = {
     "ask", "begin", "build", "check", "choose", "clear", "compose", "conclude", "confirm", "decide", "deploy",
-    "judge", "land", "open", "pick", "recognise", "record", "register", "report", "respond", "roll", "search", "take",
-    "watch",
+    "judge", "land", "open", "pick", "publish", "recognise", "record", "register", "report", "respond", "roll",
+    "search", "take", "watch",
 }  # fmt: skip
 
 #: Parses one file as the DAG processor does, and tells what it cost and what it loaded.

@@ -26,6 +26,14 @@ API = "/api/2.0"
 _NOT_FOUND = frozenset({"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"})
 
 
+#: Of a bucket: nothing that was listed once is believed, a file is read by one request, and one that does not answer
+#: is left for the next source.
+_BUCKET: dict[str, Any] = {
+    "use_listings_cache": False,
+    "max_concurrency": 1,
+    "config_kwargs": {"connect_timeout": 3, "read_timeout": 20, "retries": {"mode": "standard", "max_attempts": 2}},
+}
+
 #: A share as a tag may say it.
 _SHARE = re.compile(r"[0-9]+(\.[0-9]+)?(e-?[0-9]+)?", re.ASCII)
 
@@ -201,9 +209,11 @@ class ObjectStore:
 
     def _read(self, key: str) -> bytes | None:
         try:
-            filesystem, root = fsspec.core.url_to_fs(self.root)
+            filesystem, root = fsspec.core.url_to_fs(self.root, **(_BUCKET if self.root.startswith("s3:") else {}))
             content: bytes = filesystem.cat_file(str(PurePosixPath(root, "releases", self.use_case, key)))
-        except FileNotFoundError:
+        except FileNotFoundError as error:
+            if "NoSuchBucket" in str(error.__cause__):
+                raise UnreachableError("the object store has no such bucket") from error
             return None
         # Each kind of store has errors of its own; whichever it is, the next source is asked.
         except Exception as error:

@@ -1,4 +1,4 @@
-"""Read by the scheduler alone, when it starts: imports what tasks need before it forks the processes that run them.
+"""Read when the scheduler starts, or a worker: imports what tasks need before it forks the processes that run them.
 
 Otherwise every task would import it for itself, which takes longer than most of the work. What is named here opens
 no connection and, with `OMP_NUM_THREADS=1`, starts no thread of Python's when imported, so it may be forked.

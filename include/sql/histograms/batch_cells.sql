@@ -1,3 +1,3 @@
-SELECT landed.{column}::{kind} AS value
+SELECT {values}
 FROM {landing} AS landed
 WHERE landed._batch_id = %(batch_id)s

@@ -10,10 +10,10 @@ SELECT -- noqa: ST06
     NULL::double precision AS high
 FROM (
     SELECT
-        cell.value,
-        count(*) AS cells
-    FROM ({cells}) AS cell
-    WHERE cell.value <> ''
-    GROUP BY cell.value
+        counted.cells,
+        counted.{value}::text AS value
+    FROM counted
+    WHERE counted.{outside} = 0
 ) AS found
+WHERE found.value <> ''
 GROUP BY label

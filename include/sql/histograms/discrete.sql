@@ -12,14 +12,8 @@ FROM (
     -- Beyond this a sum of squares is no number.
     SELECT
         counted.cells,
-        least(greatest(counted.value, -1e150), 1e150) AS value
-    FROM (
-        SELECT
-            cell.value,
-            count(*) AS cells
-        FROM ({cells}) AS cell
-        WHERE cell.value <> 'NaN'
-        GROUP BY cell.value
-    ) AS counted
+        least(greatest(counted.{value}::double precision, -1e150), 1e150) AS value
+    FROM counted
+    WHERE counted.{outside} = 0 AND counted.{value}::double precision <> 'NaN'
 ) AS found
 GROUP BY bin

@@ -3,7 +3,7 @@ WITH known AS (
     SELECT
         label_id,
         prediction_id,
-        {truth} AS value
+        {truth} AS {value}
     FROM serving.labels
     WHERE
         use_case = %(use_case)s
@@ -13,6 +13,6 @@ WITH known AS (
         AND predicted_at < %(window_end)s
 )
 
-SELECT DISTINCT ON (prediction_id) value
+SELECT DISTINCT ON (prediction_id) {value}
 FROM known
 ORDER BY prediction_id ASC, label_id DESC

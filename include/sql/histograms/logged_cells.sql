@@ -1,2 +1,2 @@
-SELECT unnest(answered.{column}) AS value
+SELECT {values}
 FROM answered

@@ -10,9 +10,9 @@ SELECT -- noqa: ST06
     max(present.value) AS high
 FROM (
     -- Beyond this a sum of squares is no number.
-    SELECT least(greatest(cell.value, -1e150), 1e150) AS value
+    SELECT least(greatest(cell.{value}::double precision, -1e150), 1e150) AS value
     FROM ({cells}) AS cell
-    WHERE cell.value <> 'NaN'
+    WHERE cell.{value}::double precision <> 'NaN'
     -- Keeps the bounds from being applied again for each use of the value.
     OFFSET 0 -- noqa: AM09
 ) AS present

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from psycopg2 import sql
 
+from sluice.adapters import counting
+from sluice.adapters.counting import Column
 from sluice.adapters.warehouse import Warehouse, fetch
 from sluice.domain.contract import Contract
 from sluice.domain.histograms import Categories, Histograms, Numbers
@@ -68,13 +70,17 @@ def of_batch(warehouse: Warehouse, use_case: UseCase, frozen: Histograms, batch_
         Those of every input and of the target.
     """
     landing = ("landing", use_case.name)
-    parts: list[sql.Composable] = []
     counted = [c for c in frozen.columns if c.name != PREDICTION]
-    for place, column in enumerate(counted):
-        kind = sql.SQL("double precision" if isinstance(column, Numbers) else "text")
-        cells = warehouse.statement("histograms/batch_cells", column=column.name, kind=kind, landing=landing)
-        parts.append(_part(warehouse, place, column, cells))
-    statement = warehouse.statement("histograms/batch", landing=landing, columns=_union(parts))
+
+    def cells(columns: Sequence[Column]) -> sql.Composed:
+        values = counting.listed(
+            sql.SQL("landed.{} AS {}").format(sql.Identifier(c.name), counting.value(c)) for c in columns
+        )
+        return warehouse.statement("histograms/batch_cells", values=values, landing=landing)
+
+    statement = warehouse.statement(
+        "histograms/batch", landing=landing, columns=counting.columns(warehouse, counted, cells)
+    )
     return _read(counted, _rows(warehouse, statement, {"batch_id": batch_id}))
 
 
@@ -102,12 +108,19 @@ def of_predictions(
         Those of every input that is logged and of `prediction`.
     """
     counted = [c for c in frozen.columns if c.name != use_case.target and c.name not in unlogged]
-    given, parts = [], []
-    for place, column in enumerate(counted):
-        given.append(_given(use_case, column))
-        cells = warehouse.statement("histograms/logged_cells", column=column.name)
-        parts.append(_part(warehouse, place, column, cells))
-    statement = warehouse.statement("histograms/logged", given=sql.SQL(", ").join(given), columns=_union(parts))
+    given = counting.listed(_given(use_case, column) for column in counted)
+
+    def cells(columns: Sequence[Column]) -> sql.Composed:
+        # Side by side: where one array is shorter than another, values are missing.
+        values = counting.listed(
+            sql.SQL("unnest(answered.{}) AS {}").format(sql.Identifier(column.name), counting.value(column))
+            for column in columns
+        )
+        return warehouse.statement("histograms/logged_cells", values=values)
+
+    statement = warehouse.statement(
+        "histograms/logged", given=given, columns=counting.columns(warehouse, counted, cells)
+    )
     return _read(counted, _rows(warehouse, statement, _window(use_case, version, start, end)))
 
 
@@ -128,7 +141,8 @@ def of_labels(
         return None
     target = frozen.column(use_case.target)
     truth = "true_label" if use_case.classes else "true_number"
-    statement = _part(warehouse, 0, target, warehouse.statement("histograms/label_cells", truth=truth))
+    cells = warehouse.statement("histograms/label_cells", truth=truth, value=counting.value(target))
+    statement = counting.columns(warehouse, [target], lambda _: cells)
     rows = _rows(warehouse, statement, _window(use_case, version, start, end))
     whole = {"place": None, "cells": sum(row["cells"] for row in rows)}
     return _read([target], [*rows, whole]).columns[0]
@@ -157,21 +171,6 @@ def _given(use_case: UseCase, column: Numbers | Categories) -> sql.Composed:
     return sql.SQL("parsed.cells[:][{place}:{place}]::{kind} AS {name}").format(
         place=place, kind=sql.SQL(kind), name=name
     )
-
-
-def _part(warehouse: Warehouse, place: int, column: Numbers | Categories, cells: sql.Composable) -> sql.Composed:
-    """The statement that counts one column's values."""
-    values: dict[str, sql.Composable] = {"ordinal": sql.Literal(place), "cells": cells}
-    if isinstance(column, Numbers):
-        values |= {"edges": sql.Literal(list(column.edges)), "centre": sql.Literal(column.centre)}
-        return warehouse.statement(f"histograms/{'discrete' if column.discrete else 'numbers'}", **values)
-    return warehouse.statement("histograms/categories", labels=sql.Literal(list(column.labels)), **values)
-
-
-def _union(parts: Sequence[sql.Composable]) -> sql.Composed:
-    # One after the other: counting all columns in one pass takes the server two to three times as long, because it
-    # groups rows times columns by two keys instead of rows by one.
-    return sql.SQL("\nUNION ALL\n").join(parts)
 
 
 def _read(frozen: list[Numbers | Categories], found: Iterable[Row]) -> Histograms:

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sluice.adapters.templates import templates
 from sluice.domain.alert import Alert
 
 if TYPE_CHECKING:
@@ -67,8 +68,7 @@ def recovery(alert: Alert, since: datetime, until: datetime, times: int = 1) -> 
 
 def _letter(template: str, subject: str, **values: Any) -> Letter:
     text, html = (
-        _templates().get_template(f"{template}.{ending}.j2").render(subject=subject, **values)
-        for ending in ("txt", "html")
+        _mails().get_template(f"{template}.{ending}.j2").render(subject=subject, **values) for ending in ("txt", "html")
     )
     return Letter(subject, text, html)
 
@@ -82,13 +82,5 @@ def _moment(moment: datetime) -> str:
 
 
 @cache
-def _templates() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-
-    return Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "mails"),
-        autoescape=select_autoescape(("html.j2",), default_for_string=True),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+def _mails() -> Environment:
+    return templates(Path(__file__).parent / "mails")

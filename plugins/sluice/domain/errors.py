@@ -9,6 +9,7 @@
     │   ├── ConversionError      conversion  a fitted model cannot be written as a graph
     │   ├── BundleError          bundle      a release bundle is incomplete, altered or disagrees with itself
     │   ├── ReleaseError         release     a bento cannot be built
+    │   ├── PublishError         publish     a service that releases or reports are published to refuses them
     │   └── StateError           state       the ledgers, the registry and the world disagree
     └── TransientError           transient   something outside did not answer; a retry may help
 
@@ -93,6 +94,12 @@ class ReleaseError(TerminalError):
     """A bento cannot be built or started."""
 
     code = "release"
+
+
+class PublishError(TerminalError):
+    """A service refuses what is published to it, or there is no room to make it ready."""
+
+    code = "publish"
 
 
 class StateError(TerminalError):

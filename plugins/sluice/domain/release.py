@@ -22,7 +22,7 @@ class Release:
         run_id: The training run.
         snapshot_id: What it was trained on.
         bento: Tag of the bento, `name:version`.
-        bento_path: Where the bento is on this host.
+        bento_path: Where the bento is on the host that built it.
         image: Name of its container image; None where no engine is configured.
     """
 

@@ -22,6 +22,21 @@ STAGES: dict[Kind, str] = {
 }
 
 
+_SEAL = re.compile(rb"\n<!-- sha256 ([0-9a-f]{64}) -->\n\Z")
+
+
+def sealed(page: str) -> bytes:
+    """A page as it is stored: with the digest of what comes before at its end."""
+    content = page.encode()
+    return content + f"\n<!-- sha256 {hashlib.sha256(content).hexdigest()} -->\n".encode()
+
+
+def is_whole(stored: bytes) -> bool:
+    """Whether a stored page is as it was made, to the byte."""
+    seal = _SEAL.search(stored)
+    return seal is not None and hashlib.sha256(stored[: seal.start()]).hexdigest() == seal[1].decode()
+
+
 class Report(Frozen):
     """The address of one report. No value of it can point outside the reports' folder."""
 
@@ -46,6 +61,11 @@ class Report(Frozen):
     def key(self) -> str:
         """Where the object store keeps it."""
         return f"reports/{self.use_case}/{self.kind}/{self.name}.html"
+
+    @property
+    def snapshot(self) -> str:
+        """Where the object store keeps what Evidently measured for it, where that is published."""
+        return f"reports/{self.use_case}/{self.kind}/{self.name}.json"
 
     @property
     def path(self) -> str:

@@ -38,7 +38,7 @@ class Source(Frozen):
     """Where rows come from."""
 
     uri: str | None = None
-    """A file path or an http(s) URL; where absent, the sample that ships with the use case."""
+    """A file path or an http(s) or s3 URL; where absent, the sample that ships with the use case."""
     format: Literal["csv"] = "csv"
     mode: Literal["append", "replace"] = "append"
     """`append`: every accepted batch counts; `replace`: each batch is a full extract, the newest counts."""

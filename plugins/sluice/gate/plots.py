@@ -78,7 +78,7 @@ def curve_plot(curve: Curve, is_share: bool) -> CurvePlot:
             y=scale.at(observed),
             low=scale.at(low),
             high=scale.at(high),
-            text=f"said {read(said)}, observed {read(observed)} ({read(low)} to {read(high)}), {rows:,} rows",
+            text=f"said {read(said)}, observed {read(observed)} ({read(low)} to {read(high)}), {plain(rows)} rows",
         )
         for said, observed, low, high, rows in zip(
             curve.said, curve.observed, curve.low, curve.high, curve.rows, strict=True

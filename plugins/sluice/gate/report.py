@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sluice.adapters.templates import templates
 from sluice.domain.evidence import Check, Evidence
 from sluice.domain.figures import plain
 from sluice.domain.measures import HIGHER_IS_BETTER
-from sluice.domain.report import Report
+from sluice.domain.report import Report, sealed
 from sluice.domain.use_case import UseCase
 from sluice.gate import plots
 from sluice.gate.decision import Entry
@@ -74,7 +75,7 @@ def publish(objects: ObjectStore, use_case: UseCase, entries: tuple[Entry, ...])
         entries: What was decided in the run, the newest first; at least one.
     """
     page = render(use_case, entries)
-    objects.write_bytes(entries[0].report.key, page.encode())
+    objects.write_bytes(entries[0].report.key, sealed(page))
     return entries[0].report, page
 
 
@@ -214,17 +215,7 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 
 def _pages() -> Environment:
-    # Local: jinja2 is needed only here, and only when a page is made.
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    pages = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "pages"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    pages.filters["plain"] = plain
+    pages = templates(Path(__file__).parent / "pages")
     pages.filters["breakable"] = _breakable
     return pages
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from sluice.adapters.warehouse import Warehouse
 from sluice.domain.errors import BatchRejected
+from sluice.domain.figures import plain
 from sluice.domain.use_case import UseCase
 from sluice.ingestion import batches, expectations, quarantine
 from sluice.ingestion.batches import Batch
@@ -60,8 +61,9 @@ def objections(use_case: UseCase, batch: Batch, swept: Quarantined, validation: 
     limit = use_case.quality.max_bad_share
     if swept.share > limit:
         most = list(swept.by_reason.items())[:NAMED]
-        reasons = ", ".join(f"{code} {count}" for code, count in most)
-        found.append(f"{swept.count} of {batch.rows} rows ({swept.share:.2%}) are bad, {limit:.2%} may be: {reasons}")
+        reasons = ", ".join(f"{code} {plain(count)}" for code, count in most)
+        bad = f"{plain(swept.count)} of {plain(batch.rows)} rows ({swept.share:.2%}) are bad"
+        found.append(f"{bad}, {limit:.2%} may be: {reasons}")
     if not validation.success:
         named = "; ".join(validation.failed[:NAMED]) or "the suite did not succeed"
         more = len(validation.failed) - NAMED

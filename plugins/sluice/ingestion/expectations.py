@@ -11,6 +11,7 @@ from typing import Any
 
 from sluice.adapters.warehouse import Warehouse
 from sluice.domain.errors import SpecError
+from sluice.domain.figures import plain
 from sluice.domain.use_case import UseCase
 from sluice.ingestion import tables
 
@@ -131,7 +132,7 @@ def outcome(check: Check) -> str:
     result = check["result"]
     if "observed_value" in result:
         return f"observed {_short(result['observed_value'])}"
-    return f"{result.get('unexpected_count', 0)} of {result.get('element_count', 0)} rows do not fit"
+    return f"{plain(result.get('unexpected_count', 0))} of {plain(result.get('element_count', 0))} rows do not fit"
 
 
 def _expectation(use_case: UseCase, check: Check) -> Any:
@@ -173,5 +174,6 @@ def _problem(check: Check) -> str:
 
 
 def _short(value: Any) -> str:
-    text = f"{value:.6g}" if isinstance(value, float) else str(value)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    text = plain(value, 6) if is_number else str(value)
     return text if len(text) <= 120 else text[:117] + "..."

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sluice.adapters.templates import templates
 from sluice.adapters.warehouse import Warehouse
 from sluice.domain.use_case import UseCase
 from sluice.ingestion import batches, expectations, quarantine
+
+PAGES = Path(__file__).parent / "pages"
 
 
 def render(warehouse: Warehouse, use_case: UseCase, batch_id: int) -> str:
@@ -20,19 +23,10 @@ def render(warehouse: Warehouse, use_case: UseCase, batch_id: int) -> str:
     Raises:
         StateError: There is no such batch.
     """
-    # Local: jinja2 is needed only here, and only when a page is made.
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    pages = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "pages"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     found = warehouse.rows(warehouse.statement("ingestion/validation_latest"), {"batch_id": batch_id})
     checks = found[0]["result"]["results"] if found else []
-    return pages.get_template("validation.html.j2").render(
+    template = templates(PAGES).get_template("validation.html.j2")
+    return template.render(
         use_case=use_case,
         batch=batches.get(warehouse, use_case, batch_id),
         quarantined=quarantine.tally(warehouse, use_case, batch_id),

@@ -80,11 +80,13 @@ def resolve(use_case: UseCase, folder: Path, override: str | None = None) -> Ite
         elif parts.scheme in ("http", "https"):
             uri = _public(uri)
             _download(urlunsplit(parts), uri, copy)
+        elif parts.scheme == "s3":
+            _fetch(uri, copy)
         elif parts.scheme in ("", "file"):
             copy = (folder / (unquote(parts.path) if parts.scheme else uri)).resolve()
             uri = copy.as_uri()
         else:
-            advice = "use a path, file://, http://, https:// or sample:"
+            advice = "use a path, file://, http://, https://, s3:// or sample:"
             raise SourceError(f"sources of the kind {parts.scheme!r} cannot be read", _public(uri), advice)
         yield _hashed(uri, copy)
 
@@ -144,6 +146,29 @@ def _download(address: str, uri: str, copy: Path) -> None:
     except httpx.HTTPError as error:
         what = f"the source did not answer: {type(error).__name__} {error}".strip()
         raise TransientError(what, uri, "try again when it is reachable") from error
+
+
+def _fetch(uri: str, copy: Path) -> None:
+    """Copy a file of a bucket, whose server and key are the object store's."""
+    import fsspec
+
+    from sluice.adapters import buckets
+
+    try:
+        filesystem, path = fsspec.core.url_to_fs(uri, **buckets.OPTIONS)
+        size = filesystem.info(path)["size"]
+        if size <= MAX_BYTES:
+            filesystem.get_file(path, str(copy))
+    # Whatever a bucket says, in the words of a source.
+    except Exception as error:
+        told = buckets.meaning(error, uri)
+        if told is None or isinstance(told, TransientError):
+            raise told or error from error
+        if isinstance(error, FileNotFoundError):
+            raise SourceError("there is no such file in a bucket", uri, "correct the address") from error
+        raise SourceError(told.what, uri, "check the address, and who may read it: AWS_ACCESS_KEY_ID") from error
+    if size > MAX_BYTES:
+        raise SourceError(f"the source is larger than {MAX_BYTES} bytes", uri, "split it")
 
 
 def _refuse(status: int, content_type: str, uri: str) -> None:

@@ -10,6 +10,7 @@ from statistics import median
 from typing import Any
 
 from sluice.adapters.warehouse import Warehouse
+from sluice.domain.figures import plain
 from sluice.domain.use_case import UseCase
 from sluice.monitoring.finding import Finding
 
@@ -76,8 +77,8 @@ class Arrivals:
     def _quarantined(self, batch: Mapping[str, Any]) -> Finding:
         share, limit = batch["quarantined"] / max(batch["rows"], 1), self.use_case.quality.max_bad_share
         detail = (
-            f"{share:.2%} of the {batch['rows']} rows of batch {batch['batch_id']}, which is {batch['status']}, are in "
-            f"quarantine; {limit:.2%} may be."
+            f"{share:.2%} of the {plain(batch['rows'])} rows of batch {batch['batch_id']}, which is {batch['status']}, "
+            f"are in quarantine; {limit:.2%} may be."
         )
         return Finding("batch.quarantined", "", share, limit, share <= limit, detail)
 
@@ -127,8 +128,8 @@ class Arrivals:
         usual = median(counts[1:]) if counts[1:] else 0.0
         fewest = self.use_case.monitoring.min_rows
         if len(counts) > FEWEST_BEFORE and max(usual, counts[0]) < fewest:
-            said = f"Yesterday had {counts[0]:.0f} predictions, days before {usual:.0f}"
-            detail = f"{said}: fewer than {fewest} vary by chance."
+            said = f"Yesterday had {plain(counts[0], 1)} predictions, days before {plain(usual, 1)}"
+            detail = f"{said}: fewer than {plain(fewest)} vary by chance."
             return (Finding("predictions.volume", "", None, self._most_change, None, detail),)
         return self._volume("predictions.volume", "Yesterday had", "predictions", counts[0], counts[1:])
 
@@ -140,12 +141,12 @@ class Arrivals:
         """How far a number lies from the median of those before, as a share of it."""
         limit = self._most_change
         if len(before) < FEWEST_BEFORE:
-            detail = f"{what} {newest:.0f} {unit}; {len(before)} before it are too few to say what is usual."
+            detail = f"{what} {plain(newest, 1)} {unit}; {len(before)} before it are too few to say what is usual."
             return (Finding(check, "", None, limit, None, detail),)
         usual = median(before)
         change = abs(newest - usual) / usual if usual else float(newest > 0)
         allowed = "any change may be" if limit is None else f"{limit:.0%} more or less may be"
-        detail = f"{what} {newest:.0f} {unit}, {usual:.0f} are usual: a change of {change:.0%}; {allowed}."
+        detail = f"{what} {plain(newest, 1)} {unit}, {plain(usual, 1)} are usual: a change of {change:.0%}; {allowed}."
         return (Finding(check, "", change, limit, limit is None or change <= limit, detail),)
 
     def _rows(self, statement: str, **values: Any) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from sluice.adapters.histograms import PREDICTION
 from sluice.adapters.warehouse import Warehouse
 from sluice.domain.errors import BundleError
+from sluice.domain.figures import plain
 from sluice.domain.histograms import Categories, Histograms, Numbers
 from sluice.domain.use_case import UseCase
 from sluice.monitoring import comparison, page, sampling, windows
@@ -35,6 +36,7 @@ class Drift:
         drifted_share: Drifted columns among those that could be judged, 0 to 1; None where none could.
         columns: What each column did; empty where nothing was compared.
         html: A page for people; None where nothing was compared.
+        snapshot: What Evidently said of a sample, as its workspaces keep it; None where it was not asked.
     """
 
     version: int
@@ -45,6 +47,7 @@ class Drift:
     drifted_share: float | None = None
     columns: tuple[ColumnDrift, ...] = ()
     html: str | None = None
+    snapshot: str | None = None
 
 
 def check(
@@ -71,7 +74,7 @@ def check(
     columns = tuple(replace(c, sampled=said.get(c.column)) for c in found.columns)
     found = replace(found, columns=columns, message=found.message + _disputed(columns))
     html = page.draw(use_case, found, bundle.histograms(), current, sample.html if sample else None)
-    return replace(found, html=html)
+    return replace(found, html=html, snapshot=sample.snapshot if sample else None)
 
 
 def measure(
@@ -88,9 +91,11 @@ def measure(
     else:
         window = windows.find(warehouse, use_case, version, wanted, now)
     policy = use_case.monitoring
-    for what, rows in ((f"{window}", window.rows or 0), (f"a reference of {frozen.rows} rows", frozen.rows)):
+    for what, rows in ((f"{window}", window.rows or 0), (f"a reference of {plain(frozen.rows)} rows", frozen.rows)):
         if rows < policy.min_rows:
-            message = f"Could not tell: {what} is too little to judge by; at least {policy.min_rows} rows are needed."
+            message = (
+                f"Could not tell: {what} is too little to judge by; at least {plain(policy.min_rows)} rows are needed."
+            )
             return Drift(version, "unknown", message, window, frozen.rows), None
     unlogged = _unlogged(bundle)
     current = windows.distribution(warehouse, use_case, version, window, frozen, unlogged)
@@ -99,7 +104,7 @@ def measure(
         current = current.model_copy(update={"columns": (*current.columns, truth)})
     columns = comparison.compare(frozen, current, policy)
     verdict, share, message = judge(columns, policy.max_drifted_share)
-    message += f" Compared: {window} with the {frozen.rows} training rows of version {version}."
+    message += f" Compared: {window} with the {plain(frozen.rows)} training rows of version {version}."
     message += _remarks(use_case, columns, current, truth, unlogged)
     return Drift(version, verdict, message, window, frozen.rows, share, columns), current
 
@@ -145,12 +150,12 @@ def _remarks(
             held = "holds no value" if not histogram.values else "held no value in the release"
             text += f" {column.column} {held}: its missing share changed by {column.score:.0%}."
         elif column.drifted is None and column.score is not None:
-            text += f" {column.column} is {column.score:.3g} off, which so few rows may be by chance."
+            text += f" {column.column} is {plain(column.score, 3)} off, which so few rows may be by chance."
     hidden = [name for name in unlogged if name not in current.names]
     if hidden:
         text += f" Left out, because the log does not hold what is sensitive: {', '.join(hidden)}."
     if truth is not None and 0 < truth.values < use_case.monitoring.min_rows:
-        text += f" {truth.values} labels are too few to compare {use_case.target} by."
+        text += f" {plain(truth.values)} labels are too few to compare {use_case.target} by."
     return text
 
 

@@ -62,13 +62,17 @@ def judge(use_case: UseCase, figures: Iterable[Figure], labels: int) -> tuple[Ve
     limit = limit_of(metric, promised.value, policy.max_drop)
     if labels < policy.min_labels:
         later = f" Where labels come later than {policy.days} days, raise `monitoring.performance.days`."
-        few = f"{labels:,} labelled predictions of {policy.days} days are too few; {policy.min_labels:,} are needed."
-        return "unknown", f"Could not tell: {few}{later}{expectation}"
+        few = f"{plain(labels)} labelled predictions of {policy.days} days are too few"
+        return "unknown", f"Could not tell: {few}; {plain(policy.min_labels)} are needed.{later}{expectation}"
     if realised is None or realised.value is None or realised.low is None or realised.high is None:
-        return "unknown", f"Could not tell: {title} cannot be measured on {labels:,} labelled predictions.{expectation}"
+        return (
+            "unknown",
+            f"Could not tell: {title} cannot be measured on {plain(labels)} labelled predictions.{expectation}",
+        )
     words = (
-        f"{title} is {plain(realised.value)} ({plain(realised.low)} to {plain(realised.high)}) on {realised.rows:,} "
-        f"labelled predictions; {plain(promised.value)} was promised, and the limit is {plain(limit)}"
+        f"{title} is {plain(realised.value)} ({plain(realised.low)} to {plain(realised.high)}) on "
+        f"{plain(realised.rows)} labelled predictions; {plain(promised.value)} was promised, "
+        f"and the limit is {plain(limit)}"
     )
     worst, best = (realised.low, realised.high) if metric in HIGHER_IS_BETTER else (-realised.high, -realised.low)
     bound = limit if metric in HIGHER_IS_BETTER else -limit

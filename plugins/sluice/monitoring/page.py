@@ -1,4 +1,4 @@
-"""Page: the verdict on drift with the columns it rests on, above the page that Evidently draws of a sample."""
+"""Page: the columns that a verdict on drift rests on, above the page that Evidently draws of a sample."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sluice.adapters.templates import templates
 from sluice.domain.figures import Scale, Tick, plain
 from sluice.domain.histograms import Categories, Histograms, Numbers, missing_share
 from sluice.domain.use_case import UseCase
@@ -71,20 +72,13 @@ def draw(use_case: UseCase, drift: Drift, frozen: Histograms, current: Histogram
         current: Those of the window.
         sampled: Evidently's page; None where it had nothing to draw.
     """
-    # Local: the DAG processor reads this module without ever drawing a page.
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    folder = FileSystemLoader(Path(__file__).parent / "pages")
-    templates = Environment(
-        loader=folder, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    templates.filters["plain"] = plain
+    pages = templates(Path(__file__).parent / "pages")
     panels = [panel(c, frozen.column(c.column), current.column(c.column)) for c in drift.columns]
     title = f"{use_case.title}: {drift.verdict}"
-    head = templates.get_template("drift.html.j2").render(
+    head = pages.get_template("drift.html.j2").render(
         use_case=use_case, drift=drift, panels=panels, sampled=sampled is not None
     )
-    titled = templates.from_string("<title>{{ title }}</title>").render(title=title)
+    titled = pages.from_string("<title>{{ title }}</title>").render(title=title)
     around = sampled or _EMPTY
     return around.replace("<head>", f"<head>{titled}", 1).replace("<body>", f"<body>{head}", 1)
 

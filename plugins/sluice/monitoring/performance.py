@@ -202,11 +202,11 @@ def _unknown(unseen: Unseen | None) -> list[str]:
 def _sampling(known: Labelled, read: int, made: int) -> list[str]:
     notes = []
     if known.rows + known.strange < known.total:
-        notes.append(f"Measured on a sample of {known.rows:,} of {known.total:,} labelled predictions.")
+        notes.append(f"Measured on a sample of {plain(known.rows)} of {plain(known.total)} labelled predictions.")
     if read < made:
-        notes.append(f"Estimated on a sample of {read:,} of {made:,} predictions.")
+        notes.append(f"Estimated on a sample of {plain(read)} of {plain(made)} predictions.")
     if known.strange:
-        notes.append(f"{known.strange:,} labels were left out: the release does not know their class.")
+        notes.append(f"{plain(known.strange)} labels were left out: the release does not know their class.")
     return notes
 
 

@@ -157,7 +157,7 @@ def course(use_case: UseCase, found: Performance, past: tuple[Past, ...]) -> Cou
         x = 50.0 if not width else 5 + 90 * (moment - start).total_seconds() / width
         parts = [f"until {moment:%Y-%m-%d}, version {version}"]
         parts += [f"estimated {_read(estimated)}"] if estimated else []
-        parts += [f"realised {_read(realised)} on {labels:,} labels"] if realised else []
+        parts += [f"realised {_read(realised)} on {plain(labels)} labels"] if realised else []
         marks.append(Mark(round(x, 2), _placed(scale, estimated), _placed(scale, realised), "; ".join(parts)))
     return Course(
         scale.ticks(),
@@ -244,7 +244,7 @@ def slices(use_case: UseCase, figures: Sequence[Figure]) -> tuple[tuple[str, str
     bars = tuple(
         Bar(
             name=figure.slice,
-            text=f"{plain(figure.value)} of {figure.rows:,}",
+            text=f"{plain(figure.value)} of {plain(figure.rows)}",
             at=scale.at(figure.value),
             low=None if figure.low is None else scale.at(figure.low),
             high=None if figure.high is None else scale.at(figure.high),

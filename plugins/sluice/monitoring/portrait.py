@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sluice.adapters.templates import templates
 from sluice.domain.figures import plain
 from sluice.domain.measures import TITLES, Metric, metrics_of
 from sluice.domain.use_case import UseCase
@@ -16,9 +17,9 @@ from sluice.monitoring.judgement import LABELLED, Basis, Figure, one
 from sluice.monitoring.pictures import Seen
 
 if TYPE_CHECKING:
-    from jinja2 import Template
-
     from sluice.monitoring.performance import Performance
+
+PAGES = Path(__file__).parent / "pages"
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ def page(use_case: UseCase, found: Performance, seen: Seen) -> str:
         seen: What its numbers are of.
     """
     metric = use_case.performance_metric
-    return _template().render(
+    template = templates(PAGES).get_template("performance.html.j2")
+    return template.render(
         use_case=use_case,
         found=found,
         days=(found.start, found.end - timedelta(days=1)),
@@ -80,18 +82,3 @@ def _lines(use_case: UseCase, figures: Sequence[Figure]) -> list[Line]:
         for metric in names
     ]
     return [line for line in lines if line.promised[0] or line.realised[0] or line.whole[0]]
-
-
-def _template() -> Template:
-    # Local: jinja2 is needed only here, and only when a page is made.
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    pages = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "pages"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    pages.filters["plain"] = plain
-    return pages.get_template("performance.html.j2")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from sluice.adapters import histograms as counting
+from sluice.adapters.templates import templates
 from sluice.adapters.warehouse import Warehouse
 from sluice.domain.figures import plain
 from sluice.domain.histograms import Histograms
@@ -133,7 +134,7 @@ def columns(place: str, use_case: UseCase, known: Sequence[Known], tally: Tally)
     """
     policy, fewest, where = use_case.monitoring.quality, use_case.monitoring.min_rows, PLACES[place]
     if tally.rows < fewest:
-        detail = f"There are {tally.rows} rows in {where}, and {fewest} are needed to judge columns by."
+        detail = f"There are {plain(tally.rows)} rows in {where}, and {plain(fewest)} are needed to judge columns by."
         return [Finding(f"{place}.rows", "", float(tally.rows), float(fewest), None, detail)]
     findings = []
     for number, column in enumerate(known):
@@ -160,15 +161,6 @@ def columns(place: str, use_case: UseCase, known: Sequence[Known], tally: Tally)
 
 @cache
 def _template() -> Template:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    pages = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "pages"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    pages.filters["plain"] = plain
+    pages = templates(Path(__file__).parent / "pages")
     pages.tests["of_place"] = lambda check, place: check.startswith(f"{place}.")
     return pages.get_template("quality.html.j2")

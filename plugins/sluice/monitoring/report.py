@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sluice.adapters.objects import ObjectStore
 from sluice.adapters.warehouse import Warehouse, fetch
-from sluice.domain.report import Report
+from sluice.domain.report import Report, sealed
 from sluice.domain.use_case import UseCase
 from sluice.monitoring.drift import Drift
 from sluice.monitoring.quality import DataQuality
@@ -20,12 +20,13 @@ from sluice.monitoring.response import Breach
 if TYPE_CHECKING:
     from sluice.monitoring.performance import Performance
 
-#: Stands above every page: what was found and what is advised, in plain words. It brings its own colours, because the
-#: page below it may be somebody else's.
+#: Stands above every page: what was found, which begins with the verdict, and what is advised, in plain words. It
+#: brings its own colours, because the page below it may be somebody else's.
 BANNER = """
 <div style="margin:0;padding:14px 22px;font:15px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,sans-serif;\
 background:#f3f5f9;color:#1b1f27;border-bottom:1px solid #d5dae3">
-<strong>{title}: {verdict}</strong><br>{message}<br><strong>{recommendation}</strong></div>
+<h1 style="margin:0;font:inherit;font-weight:700">{title}</h1>
+{message}<br><strong>{recommendation}</strong></div>
 """
 
 #: A page of a check that had nothing to draw.
@@ -69,7 +70,6 @@ def page(use_case: UseCase, kind: Breach, found: Drift | DataQuality | Performan
     title = f"{use_case.title}, {kind} of version {found.version}"
     banner = BANNER.format(
         title=escape(title),
-        verdict=escape(found.verdict),
         message=escape(found.message),
         recommendation=escape(advice),
     )
@@ -89,7 +89,7 @@ def publish(objects: ObjectStore, use_case: UseCase, kind: Breach, html: str, da
         dag_run_id: The run that made it; the same run overwrites its own page.
     """
     report = Report.of_run(use_case.name, kind, dag_run_id)
-    objects.write_bytes(report.key, html.encode())
+    objects.write_bytes(report.key, sealed(html))
     return report
 
 

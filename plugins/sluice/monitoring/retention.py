@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sluice.adapters.objects import ObjectStore
+from sluice.adapters.removals import removing
 from sluice.adapters.tracking import Tracking
 from sluice.adapters.warehouse import Warehouse
 from sluice.domain.report import Report
@@ -40,12 +41,18 @@ class Shelf:
         """Remove them, and say which they were.
 
         The verdicts with their sentences stay in `monitoring.reports`, and what followed in `monitoring.responses`:
-        they are small, and the way a release went is told by them. A removal that is cut short goes on with the next.
+        they are small, and the way a release went is told by them. A removal that is cut short goes on with the next,
+        and one that meets a backup waits for its end.
         """
+        with removing(self.warehouse):
+            return self._clear(use_case, now)
+
+    def _clear(self, use_case: UseCase, now: datetime) -> tuple[Report, ...]:
         rows = self._rows(use_case, now)
         pages = tuple(_page(use_case, row) for row in rows)
         for page in pages:
             self.store.remove(page.key)
+            self.store.remove(page.snapshot)
         self.tracking.discard_runs(experiment(use_case), _before(use_case, now))
         # Last: what is not marked is found again.
         gone = {"report_ids": [row["report_id"] for row in rows]}

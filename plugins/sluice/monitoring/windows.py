@@ -13,6 +13,7 @@ from sluice.adapters import histograms
 from sluice.adapters.histograms import PREDICTION
 from sluice.adapters.warehouse import Warehouse
 from sluice.domain.columns import SQL_TYPES, Column
+from sluice.domain.figures import plain
 from sluice.domain.histograms import Categories, Histograms, Numbers
 from sluice.domain.use_case import UseCase
 
@@ -45,8 +46,10 @@ class Window:
 
     def __str__(self) -> str:
         if self.start is not None and self.end is not None:
-            return f"{self.rows} predictions {_stretch(self.start.astimezone(UTC), self.end.astimezone(UTC))}"
-        return f"the {self.rows} rows of batch {self.batch_id}" if self.batch_id is not None else "no batch"
+            return (
+                f"{plain(self.rows or 0)} predictions {_stretch(self.start.astimezone(UTC), self.end.astimezone(UTC))}"
+            )
+        return f"the {plain(self.rows or 0)} rows of batch {self.batch_id}" if self.batch_id is not None else "no batch"
 
 
 def between(start: datetime, end: datetime) -> Window:
@@ -127,6 +130,7 @@ def sample(
         "window_end": window.end,
         "batch_id": window.batch_id,
         "most": use_case.monitoring.sample_rows,
+        "highest": _highest(use_case.monitoring.sample_rows, window.rows),
     }
     return pd.DataFrame(warehouse.rows(statement, values), columns=[*names, answer])
 
@@ -196,6 +200,15 @@ def labels(
 def _yesterday(warehouse: Warehouse, use_case: UseCase, version: int, now: datetime) -> Window:
     end = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     return counted(warehouse, use_case, version, between(end - DAY, end))
+
+
+def _highest(most: int, rows: int | None) -> int:
+    """The hash that more rows than wanted do not exceed, of so many rows; the highest there is where all may be wanted.
+
+    How many do not exceed it is chance: ten standard deviations more than wanted are expected.
+    """
+    share = (most + 10 * most**0.5) / rows if rows else 1.0
+    return min(int((share - 0.5) * 2**64), 2**63 - 1)
 
 
 def _newest_batch(warehouse: Warehouse, use_case: UseCase) -> Window:

@@ -25,3 +25,8 @@ def champion(use_case: UseCase) -> Asset:
 def challenger(use_case: UseCase) -> Asset:
     """A release that begins to take part of the traffic."""
     return Asset(name=f"{use_case.name}_challenger", uri=f"sluice://models/{use_case.name}/challenger", group="sluice")
+
+
+def drift_report(use_case: UseCase) -> Asset:
+    """A drift report that is kept to be published."""
+    return Asset(name=f"{use_case.name}_drift_report", uri=f"sluice://reports/{use_case.name}/drift", group="sluice")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from sluice.domain.alert import Alert
+from sluice.domain.alert import Alert, Kind
 from sluice.domain.errors import SluiceError
 from sluice.orchestration import alerts, import_errors, logs
 
@@ -47,15 +47,22 @@ class Callbacks:
 
 @dataclass(frozen=True)
 class Subject:
-    """Whose DAG it is, and of which stage or purpose."""
+    """Whose DAG it is, of which stage or purpose, and as what kind of thing a failed task of it is told."""
 
     use_case: str
     stage: str
+    kind: Kind = "task_failed"
 
 
-def callbacks(use_case: str, stage: str) -> Callbacks:
-    """The callbacks for one stage of a use case."""
-    subject = Subject(use_case, stage)
+def callbacks(use_case: str, stage: str, kind: Kind = "task_failed") -> Callbacks:
+    """The callbacks for one stage of a use case.
+
+    Args:
+        use_case: Whose.
+        stage: Its verb, or the purpose of the DAG.
+        kind: As what a failed task is told.
+    """
+    subject = Subject(use_case, stage, kind)
     return Callbacks([TaskFailed(subject)], [RunFailed(subject)], [RunSucceeded()])
 
 
@@ -133,7 +140,7 @@ def task_failure(subject: Subject, context: Mapping[str, Any]) -> Alert:
         cause=f"task:{ti.dag_id}.{ti.task_id}",
         use_case=subject.use_case,
         stage=subject.stage,
-        kind="task_failed",
+        kind=subject.kind,
         headline=ti.task_id,
         facts=(
             ("Task", f"{ti.dag_id}.{ti.task_id}" + (f" [{ti.map_index}]" if ti.map_index >= 0 else "")),

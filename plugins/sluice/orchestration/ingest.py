@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.sdk import DAG, Param
 
-from sluice.domain.report import Report
+from sluice.domain.report import Report, sealed
 from sluice.domain.use_case import UseCase
 from sluice.orchestration import assets, clients, specs
 from sluice.orchestration.steps import common, cron, reason, step
@@ -36,7 +36,7 @@ def ingest_dag(use_case: UseCase) -> DAG:
             type=["null", "string"],
             minLength=1,
             title="Source",
-            description="A file path or an http(s) URL to read instead. Empty: "
+            description="A file path or an http(s) or s3 URL to read instead. Empty: "
             f"{use_case.source.uri or 'the sample that ships with the use case'}.",
         ),
         "reason": reason("Why this run was asked for."),
@@ -76,7 +76,7 @@ def judge_batch(name: str, batch_id: int, *, run_id: str, ti: Any) -> str:
         raise
     finally:
         page = Report.of_run(name, "validation", run_id)
-        clients.store().write_bytes(page.key, report.render(warehouse, use_case, batch_id).encode())
+        clients.store().write_bytes(page.key, sealed(report.render(warehouse, use_case, batch_id)))
         reported = {"batch_id": batch_id, "report_uri": page.path}
         warehouse.execute(warehouse.statement("ingestion/batch_reported"), reported)
         links.show(ti, page)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
@@ -47,10 +48,8 @@ def build_release(
     name: str, subject: dict[str, Any], good_enough: bool, *, run_id: str, params: dict[str, Any]
 ) -> dict[str, Any]:
     """Build the bento of a candidate that is good enough or forced, and its image where there is an engine."""
-    from dataclasses import asdict
-
     from sluice.gate import decision
-    from sluice.release import bento, image
+    from sluice.release import bento, depot, image
 
     decision.discard_evidence(clients.warehouse(), name, run_id, "servable")
     if not good_enough and not params["force"]:
@@ -59,6 +58,7 @@ def build_release(
     with _telling(run_id, about, "servable"):
         with candidate(about) as judged:
             release = bento.build(settings().service, judged, about.version, home)
+        depot.put(clients.store(), release)
         log.info("built %s at %s", release.bento, release.bento_path)
         if engine != "none":
             release = image.build(engine, release, home)
@@ -72,8 +72,11 @@ def judge_servability(name: str, subject: dict[str, Any], release: dict[str, Any
 
     about, built = Subject(**subject), Release(**release)
     budget = specs.use_case(name).gate.servable
-    starting = _started(built, budget.ready_seconds)
-    with _telling(run_id, about, "servable"), candidate(about) as judged, starting as probe:
+    with (
+        _telling(run_id, about, "servable"),
+        candidate(about) as judged,
+        _started(built, budget.ready_seconds) as probe,
+    ):
         evidence = servability.judge(
             budget, about, probe.started, judged.contract, judged.golden, image=built.image, stop=probe.stop
         )
@@ -85,14 +88,19 @@ def judge_servability(name: str, subject: dict[str, Any], release: dict[str, Any
 
 
 def _started(release: Release, budget_seconds: float) -> AbstractContextManager[Probe]:
-    """The release as a container where there is an image that can be run here, else as a process."""
-    from sluice.release import container, process
+    """The release as a container where there is an image that can be run here, else as a process.
 
-    engine = settings().container_engine
+    Another machine may have built it: then its bento is brought here, and its image is built here once more.
+    """
+    from sluice.release import container, depot, image, process
+
+    engine, home = settings().container_engine, settings().bento_store
+    release = replace(release, bento_path=str(depot.take(clients.store(), release.bento, home)))
     if release.image is None:
         return process.started(release, budget_seconds, "no image was built: the engine is none")
     if engine == "docker" or engine == "podman":
-        return container.started(engine, release, budget_seconds)
+        imaged = image.build(engine, release, home)
+        return container.started(engine, imaged, budget_seconds, settings().probe_reach)
     return process.started(release, budget_seconds, f"{engine} built the image and runs none")
 
 

@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from sluice.domain.errors import StateError
 from sluice.domain.use_case import UseCase
-from sluice.orchestration import clients, responding, specs
+from sluice.orchestration import clients, publish, responding, specs
 from sluice.orchestration.bundles import downloaded
 from sluice.orchestration.steps import common, cron, reason, step
 
@@ -58,7 +58,8 @@ def monitor_dag(use_case: UseCase) -> DAG:
         picked = step(pick_champion, minutes=5)(name)
         performance = step(check_performance, minutes=20)(name, picked)
         # After it, because their advice depends on what it found; whatever has become of it, they are made.
-        drift = step(check_drift, minutes=20, trigger_rule="all_done")(name, picked)
+        offered = publish.offered(use_case)
+        drift = step(check_drift, minutes=20, trigger_rule="all_done", outlets=offered)(name, picked)
         quality = step(check_quality, minutes=20, trigger_rule="all_done")(name, picked)
         checks = [performance, drift, quality]
         chain(performance, [drift, quality])
@@ -119,7 +120,15 @@ def check_performance(
     return _keep(use_case, "performance", found, report.store_performance, picked, dag_run, ti, now, metrics)
 
 
-def check_drift(name: str, picked: dict[str, Any] | None, *, params: dict[str, Any], dag_run: Any, ti: Any) -> str:
+def check_drift(
+    name: str,
+    picked: dict[str, Any] | None,
+    *,
+    params: dict[str, Any],
+    dag_run: Any,
+    ti: Any,
+    outlet_events: Any = None,
+) -> str:
     """Compare current rows with those that the champion was trained on; keep numbers and page."""
     from sluice.monitoring import drift, report, windows
 
@@ -130,7 +139,9 @@ def check_drift(name: str, picked: dict[str, Any] | None, *, params: dict[str, A
     with downloaded(tracking, tracking.version(name, version)) as bundle:
         found = drift.check(warehouse, use_case, bundle, version, wanted, now)
     metrics = {"drifted_share": found.drifted_share}
-    return _keep(use_case, "drift", found, report.store_drift, picked, dag_run, ti, now, metrics)
+    verdict = _keep(use_case, "drift", found, report.store_drift, picked, dag_run, ti, now, metrics)
+    publish.offer(use_case, found, dag_run.run_id, now, outlet_events)
+    return verdict
 
 
 def check_quality(name: str, picked: dict[str, Any] | None, *, params: dict[str, Any], dag_run: Any, ti: Any) -> str:

@@ -6,6 +6,7 @@ from airflow.sdk import DAG
 
 from sluice.orchestration import health
 from sluice.orchestration.canary import canary_dag
+from sluice.orchestration.publish import publish_dag
 from sluice.orchestration.retention import retention_dag
 from sluice.orchestration.rollback import rollback_dag
 from sluice.orchestration.steps import cron, platform, step
@@ -26,5 +27,5 @@ def check_dag() -> DAG:
     return dag
 
 
-use_case_dags = (rollback_dag, canary_dag)
+use_case_dags = (rollback_dag, canary_dag, publish_dag)
 platform_dags = (check_dag, retention_dag)

@@ -16,6 +16,7 @@ from sluice.domain.use_case import UseCase
 from sluice.orchestration import approval, assets, clients, judging, notices, specs
 from sluice.orchestration import canary as canaries
 from sluice.orchestration.steps import common, reason, step
+from sluice.settings import settings
 
 if TYPE_CHECKING:
     from sluice.release.deployments import Order
@@ -71,11 +72,11 @@ def promote_dag(use_case: UseCase) -> DAG:
     with DAG(
         **common(use_case, "promote", DOC, hours=hours), schedule=[assets.candidate(use_case)], params=params
     ) as dag:
-        name = use_case.name
+        name, queue = use_case.name, settings().build_queue
         subject = step(pick, minutes=5)(name)
         quality = step(judging.judge_quality, minutes=15)(name, subject)
-        release = step(judging.build_release, minutes=10)(name, subject, quality)
-        servability = step(judging.judge_servability, minutes=10)(name, subject, release)
+        release = step(judging.build_release, minutes=10, queue=queue)(name, subject, quality)
+        servability = step(judging.judge_servability, minutes=10, queue=queue)(name, subject, release)
         decision = step(decide_promotion, minutes=5, trigger_rule="all_done")(name, subject)
         chain(decision, step(report_decision, minutes=5, trigger_rule="all_done")(name))
         settled = approval.approval(use_case, subject, decision) if asks else decision

@@ -40,7 +40,9 @@ def retention_dag() -> DAG:
     with DAG(**platform("retention", DOC, hours=2), schedule=cron("30 4 * * *"), params=params) as dag:
         names = [use_case.name for use_case in specs.use_cases()]
         for purpose in (clear, clear_reports):
-            mapped: Any = step(purpose, minutes=30, map_index_template="{{ task.op_kwargs['name'] }}")
+            # Images go where they were built.
+            options = {"queue": settings().build_queue, "map_index_template": "{{ task.op_kwargs['name'] }}"}
+            mapped: Any = step(purpose, minutes=30, **options)
             mapped.expand(name=names)
     return dag
 

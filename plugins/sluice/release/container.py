@@ -24,6 +24,8 @@ from sluice.release.command import run
 from sluice.release.probe import Probe, wait
 
 Runner = Literal["docker", "podman"]
+#: How a started release is reached: by a port of this host, or, from within a container, in that container's network.
+Reach = Literal["port", "own"]
 
 #: Marks the containers of this module, and names the process that answers for each.
 LABEL = "sluice.probe"
@@ -48,13 +50,14 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def started(engine: Runner, release: Release, budget_seconds: float) -> Iterator[Probe]:
+def started(engine: Runner, release: Release, budget_seconds: float, reach: Reach = "port") -> Iterator[Probe]:
     """Start a release from its image alone (no registry, no database, no secrets), and remove it at the end.
 
     Args:
         engine: What runs it; knows the image.
         release: What to start; has an image.
         budget_seconds: How long it may take until it is ready.
+        reach: How it is reached; `own` where this process is in a container itself, of the same engine.
 
     Raises:
         ReleaseError: The engine cannot start the container, or cannot look into it.
@@ -66,11 +69,12 @@ def started(engine: Runner, release: Release, budget_seconds: float) -> Iterator
     try:
         labelled = ["--label", f"{LABEL}={_owner()}", "--env", "BENTOML_DO_NOT_TRACK=true"]
         # Nobody but this machine reaches it, and the gate has no key.
-        published = ["--publish", f"127.0.0.1::{PORT}", "--env", "SLUICE_ACCESS=open"]
+        way = ["--publish", f"127.0.0.1::{PORT}"] if reach == "port" else ["--network", f"container:{platform.node()}"]
+        published = [*way, "--env", "SLUICE_ACCESS=open"]
         # Never pulled: what is judged is what was built.
         detached = ["run", "--detach", "--pull=never", "--name", name]
         run([engine, *detached, *labelled, *published, *SHUT, release.image], COMMAND_SECONDS)
-        url = _url(engine, name)
+        url = _url(engine, name) if reach == "port" else f"http://127.0.0.1:{PORT}"
         ready = wait(url, partial(_runs, engine, name), begin, budget_seconds) if url else None
         how = f"started as a container of {release.image} by {engine}"
         if ready is None:

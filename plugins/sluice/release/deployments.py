@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sluice.adapters.objects import ObjectStore
 from sluice.adapters.tracking import Tracking
 from sluice.adapters.warehouse import fetch
+from sluice.domain.contract import MANIFEST
 from sluice.domain.errors import StateError, TransientError
 from sluice.domain.release import Release
 
@@ -79,7 +80,7 @@ def publish(warehouse: Warehouse, store: ObjectStore, release: Release, bundle_f
                 "ml.releases",
                 "restore the registry, or train until its numbers are new; a release is never replaced",
             )
-        store.put_folder(bundle_folder, prefix)
+        store.put_folder(bundle_folder, prefix, last=MANIFEST)
 
 
 def deployed(warehouse: Warehouse, use_case: str) -> int | None:

@@ -117,7 +117,9 @@ def _expect_answer(engine: Engine) -> None:
 
 
 def _is_there(engine: Engine, name: str) -> bool:
-    return bool(run([engine, "images", "--quiet", name], ASK_SECONDS).strip())
+    # Asked for a name, buildah fails where there is none.
+    named = ["--filter", f"reference={name}"] if engine == "buildah" else [name]
+    return bool(run([engine, "images", "--quiet", *named], ASK_SECONDS).strip())
 
 
 def _labels_of(engine: Engine, name: str) -> dict[str, str]:

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 import psutil
 
 from sluice.adapters.objects import ObjectStore
+from sluice.adapters.removals import removing
 from sluice.adapters.tracking import Registered, Tracking, Version
 from sluice.adapters.warehouse import fetch
 from sluice.domain.errors import SluiceError, StateError
 from sluice.domain.policy import Retention
+from sluice.release import depot
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -35,7 +37,8 @@ class Removal:
     Attributes:
         use_case: Whose past it is.
         versions: Model versions, with their runs, their copies in the object store, bentos and images.
-        bentos: Folders of the bento store, of these versions and of others that are long gone.
+        bentos: Folders of this machine's bento store, of these versions and of others that are long gone; what other
+            machines have fetched goes when a removal happens to run there.
         snapshots: Ids of the snapshots whose files are removed; the ledger keeps their rows.
     """
 
@@ -89,11 +92,16 @@ class Archive:
         """Remove what the policy lets go of, and say what that was.
 
         The ledgers are marked first, under the lock that every deployment takes: from then on nothing can go back
-        to what is about to vanish. A removal that is cut short goes on with the next one.
+        to what is about to vanish. A removal that is cut short goes on with the next one, and one that meets a backup
+        waits for its end.
 
         Raises:
             StateError: An image is in use, so it and its bento stay; everything else is removed.
         """
+        with removing(self.warehouse):
+            return self._clear(use_case, policy, now)
+
+    def _clear(self, use_case: str, policy: Retention, now: datetime) -> Removal:
         with self.warehouse.transaction() as connection:
             fetch(connection, self.warehouse.statement("release/lock"), {"use_case": use_case})
             removal = self._plan(connection, use_case, policy, now)
@@ -109,6 +117,7 @@ class Archive:
         kept = [reason for folder in removal.bentos if (reason := self._remove_bento(use_case, folder))]
         for version in removal.versions:
             self.store.remove(f"releases/{use_case}/{version.number}")
+            self.store.remove(depot.shelf(use_case, version.number))
             # Last: what the registry still lists is found again by the next removal.
             self.tracking.remove(version)
         if kept:

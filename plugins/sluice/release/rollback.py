@@ -12,7 +12,7 @@ from sluice.adapters.tracking import Tracking
 from sluice.domain.contract import MANIFEST
 from sluice.domain.errors import BundleError, StateError
 from sluice.domain.release import Release
-from sluice.release import deployments, ledger
+from sluice.release import deployments, depot, ledger
 
 if TYPE_CHECKING:
     from sluice.adapters.warehouse import Warehouse
@@ -95,7 +95,8 @@ class Vault:
             raise StateError("it was never deployed, nor decided to be", "ml.decisions")
         name, _, label = found.release.bento.partition(":")
         release = replace(found.release, bento_path=str(self.bentos / "bentos" / name / label))
-        if release.image is None and not Path(release.bento_path).is_dir():
+        here = Path(release.bento_path).is_dir()
+        if release.image is None and not here and not self.store.exists(depot.key(release.bento)):
             raise StateError(f"its bento {release.bento} is gone", release.bento_path)
         with tempfile.TemporaryDirectory(prefix="sluice-rollback-") as folder:
             registered = self.tracking.download_bundle(self.tracking.version(use_case, version), Path(folder) / "run")

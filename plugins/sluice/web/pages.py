@@ -17,7 +17,7 @@ from sluice import registry
 from sluice.adapters.objects import ObjectStore
 from sluice.adapters.warehouse import Warehouse
 from sluice.domain.errors import SluiceError, StateError
-from sluice.domain.report import Report
+from sluice.domain.report import Report, is_whole
 from sluice.domain.use_case import UseCase
 from sluice.registry import Registry
 from sluice.settings import settings
@@ -118,10 +118,12 @@ def report(reader: Annotated[Reader, Depends()], use_case: str, kind: str, name:
         raise missing from error
     if not reader.readable([address.dag_id]):
         raise missing
-    try:
-        content = ObjectStore(settings().object_store).read_bytes(address.key)
-    except StateError as error:
-        raise missing from error
+    store = ObjectStore(settings().object_store)
+    if not store.exists(address.key):
+        raise missing
+    content = store.read_bytes(address.key)
+    if not is_whole(content):
+        raise StateError("the report was altered or cut off", store.url(address.key), "clear the task that made it")
     return HTMLResponse(content, headers={**HEADERS, "Content-Security-Policy": REPORT_POLICY})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.api.common.airflow_health import get_airflow_health
@@ -80,9 +81,13 @@ def platform(
             probes.registry(settings.tracking_uri),
             probes.store(settings.object_store),
             probes.engine(settings.container_engine),
-            probes.mail(_mail, reader.may_read_connection(MAIL)),
+            probes.mail(partial(_connection, MAIL), reader.may_read_connection(MAIL)),
             probes.serving(warehouse, use_cases, rights, now),
             probes.watcher(warehouse, now),
+            probes.model(settings, _connection),
+            probes.space(settings, _connection),
+            probes.runs(settings, _connection),
+            probes.reports(settings),
         ]
     )
     return Platform(_incidents(warehouse, rights), seen, _runs(session, reader, now))
@@ -104,8 +109,8 @@ def _runs(session: Session, reader: Person, now: datetime) -> Runs | None:
         return None
 
 
-def _mail() -> Any | None:
+def _connection(conn_id: str) -> Any | None:
     try:
-        return Connection.get_connection_from_secrets(MAIL)
+        return Connection.get_connection_from_secrets(conn_id)
     except AirflowNotFoundException:
         return None

@@ -18,7 +18,10 @@ import httpx
 import psycopg2
 from fsspec.implementations.local import LocalFileSystem
 
+from sluice.adapters import buckets
 from sluice.adapters.warehouse import Warehouse, place
+from sluice.domain.services import EVIDENTLY, HUGGING_FACE, WANDB, Service
+from sluice.settings import Settings
 from sluice.web.facts import worst
 from sluice.web.inquiry import inquire
 from sluice.web.integrations import Probe, Sight, bare
@@ -35,6 +38,13 @@ SECONDS = 4
 SILENT = timedelta(minutes=2)
 #: Less space than this on the object store's disk is a reason to look.
 LITTLE_SPACE = 0.1
+
+#: Where each publisher's place is named.
+_REPOSITORY, _SPACE = "SLUICE_PUBLISH_HUGGINGFACE_REPOSITORY", "SLUICE_PUBLISH_HUGGINGFACE_SPACE"
+_PROJECT, _WORKSPACE = "SLUICE_PUBLISH_WANDB_PROJECT", "SLUICE_PUBLISH_EVIDENTLY_URL"
+
+#: Finds a connection of Airflow by its id; None where there is none.
+Find = Callable[[str], Any | None]
 
 _VERSIONS: dict[str, list[str]] = {
     "docker": ["docker", "version", "--format", "{{.Server.Version}}"],
@@ -98,6 +108,27 @@ def watcher(asked: Warehouse, now: datetime) -> Probe:
     return Probe("Watcher", "", "SLUICE_WATCHER_INTERVAL", partial(_watcher, asked, now))
 
 
+def model(settings: Settings, find: Find) -> Probe:
+    """The model repositories of releases: off, or whether there is a key; nobody signs in."""
+    return _publisher(HUGGING_FACE, "models", settings.publish_huggingface_repository, _REPOSITORY, find)
+
+
+def space(settings: Settings, find: Find) -> Probe:
+    """The Spaces of releases: off, or whether there is a key; nobody signs in."""
+    return _publisher(HUGGING_FACE, "Spaces", settings.publish_huggingface_space, _SPACE, find)
+
+
+def runs(settings: Settings, find: Find) -> Probe:
+    """The project that releases are entered in: off, or whether there is a key; nobody signs in."""
+    return _publisher(WANDB, "runs", settings.publish_wandb_project, _PROJECT, find)
+
+
+def reports(settings: Settings) -> Probe:
+    """The workspace of drift reports: off, or whether it answers."""
+    url = settings.publish_evidently_url
+    return Probe(f"{EVIDENTLY.name} (reports)", bare(url), _WORKSPACE, partial(_reports, url.rstrip("/")))
+
+
 def _place(dsn: str) -> str:
     try:
         return place(dsn)
@@ -135,11 +166,9 @@ def _registry(uri: str) -> Sight:
 
 
 def _store(root: str) -> Sight:
-    filesystem, folder = fsspec.core.url_to_fs(root)
+    filesystem, folder = fsspec.core.url_to_fs(root, **(buckets.OPTIONS if root.startswith("s3:") else {}))
     if not isinstance(filesystem, LocalFileSystem):
-        filesystem.invalidate_cache()
-        found = filesystem.ls(folder, detail=False)
-        return Sight("ok", f"It can be listed and holds {len(found)} folders. Writing was not tried.")
+        return _bucket(filesystem, folder, root)
     if not Path(folder).is_dir():
         return Sight("could not tell", "The folder is not there yet; the first task that stores something makes it.")
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
@@ -149,6 +178,20 @@ def _store(root: str) -> Sight:
     if disk.free < LITTLE_SPACE * disk.total:
         return Sight("bad", f"Only {free}.", "make room, or run `sluice_retention`")
     return Sight("ok", f"The folder may be read and written, and {free}. Writing was not tried.")
+
+
+def _bucket(filesystem: Any, folder: str, root: str) -> Sight:
+    try:
+        found = filesystem.ls(folder, detail=False)
+    # Each kind of store has errors of its own; a folder without files is one that is not found, by nobody's refusal.
+    except Exception as error:
+        if isinstance(error, FileNotFoundError) and error.__cause__ is None:
+            return Sight("could not tell", "There is nothing yet; the first task that stores something makes it.")
+        told = buckets.meaning(error, root)
+        if told is None:
+            raise
+        return Sight("bad", f"{told.what[0].upper()}{told.what[1:]}.", told.action)
+    return Sight("ok", f"It can be listed and holds {len(found)} folders. Writing was not tried.")
 
 
 def _engine(name: str) -> Sight:
@@ -179,6 +222,32 @@ def _mail(find: Callable[[], Any | None], shown: bool) -> Sight:
         reason = f": {error}" if shown else ""
         return Sight("bad", f"The mail server{where} does not answer{reason}.", "start it, or correct the connection")
     return Sight("ok", f"The mail server{where} greets. Nothing was sent, and nobody signed in.")
+
+
+def _publisher(service: Service, what: str, place: str, setting: str, find: Find) -> Probe:
+    return Probe(f"{service.name} ({what})", place, setting, partial(_published, service, place, setting, find))
+
+
+def _published(service: Service, place: str, setting: str, find: Find) -> Sight:
+    conn_id = service.connection
+    if not place:
+        advice = f"to publish, set {setting} and make the connection {conn_id} with the key as its password"
+        return Sight("off", "Nothing is published there.", advice)
+    connection = find(conn_id)
+    if connection is None or not connection.password:
+        return Sight("bad", "It is named and there is no key to it.", f"make the connection {conn_id}, with a password")
+    return Sight("ok", "Champions are published there, and there is a key. Whether it opens, each publishing run says.")
+
+
+def _reports(url: str) -> Sight:
+    if not url:
+        return Sight(
+            "off", "Nothing is published there.", f"to publish, set {_WORKSPACE} to the address of its service"
+        )
+    answer = httpx.get(f"{url}/api/version", timeout=SECONDS, trust_env=False)
+    if not answer.is_success:
+        return Sight("bad", f"It answers {answer.status_code} when asked for its version.", "look at its log")
+    return Sight("ok", f"{answer.json()['application']} {answer.json()['version']} answers.")
 
 
 def _airflow(health: Callable[[], dict[str, Any]]) -> Sight:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2 import Environment, pass_context
 from jinja2.runtime import Context
 
-from sluice.domain.figures import plain
+from sluice.adapters.templates import templates
 from sluice.web import links
 
 HEADERS = {
@@ -38,7 +38,7 @@ def page(template: str, now: datetime, values: Mapping[str, Any], status: int = 
         values: What it shows.
         status: Of the answer.
     """
-    text = _templates().get_template(f"{template}.html.j2").render(values, now=now)
+    text = _pages().get_template(f"{template}.html.j2").render(values, now=now)
     return HTMLResponse(text, status, {**HEADERS, "Content-Security-Policy": PAGE_POLICY})
 
 
@@ -77,14 +77,8 @@ def _ago(context: Context, at: datetime) -> str:
 
 
 @cache
-def _templates() -> Environment:
-    templates = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    templates.filters |= {"moment": moment, "ago": _ago, "span": span, "plain": plain}
-    templates.globals |= {"address": links.address, "MARKS": MARKS}
-    return templates
+def _pages() -> Environment:
+    pages = templates(Path(__file__).parent / "templates")
+    pages.filters |= {"moment": moment, "ago": _ago, "span": span}
+    pages.globals |= {"address": links.address, "MARKS": MARKS}
+    return pages

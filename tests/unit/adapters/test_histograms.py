@@ -216,6 +216,30 @@ def test_what_is_missing_is_counted_apart(harbour: Warehouse, ships: UseCase, co
         assert {name: found.column(name).missing for name in missing} == missing
 
 
+def test_what_is_counted_together_is_what_each_column_holds(
+    harbour: Warehouse, ships: UseCase, contract: Contract
+) -> None:
+    draw = np.random.default_rng(3)
+    rows = table(
+        # More combinations than are counted together, so that there are two sets of columns, and a column by itself.
+        draw.integers(0, 190, ROWS) / 2.0,
+        crew=pd.Series(draw.integers(0, 150, ROWS)).where(draw.random(ROWS) < 0.9),
+        flag=pd.Series(draw.choice(["red", "blue", ""], ROWS)).where(draw.random(ROWS) < 0.8),
+        steam=pd.Series(draw.random(ROWS) < 0.3).where(draw.random(ROWS) < 0.7),
+        fee=draw.normal(size=ROWS),
+    )
+    frozen = histograms.freeze(contract, rows)
+    assert [numbers(frozen, name).discrete for name in ("length", "crew", "fee")] == [True, True, False]
+    land(harbour, rows)
+
+    found = histograms.of_batch(harbour, ships, frozen, 1)
+
+    assert found.rows == ROWS
+    for before, now in zip(frozen.columns, found.columns, strict=True):
+        assert (before.name, before.counts, before.missing) == (now.name, now.counts, now.missing)
+    assert numbers(found).sums == pytest.approx(numbers(frozen).sums)
+
+
 def test_labels_that_the_release_did_not_know_are_as_far_away_as_each_alone_would_be(
     harbour: Warehouse, ships: UseCase, contract: Contract
 ) -> None:

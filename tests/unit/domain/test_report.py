@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from sluice.domain.report import Kind, Report
+from sluice.domain.report import Kind, Report, is_whole, sealed
 
 
 def test_a_run_has_one_address() -> None:
@@ -33,3 +33,13 @@ def test_no_address_leads_out_of_the_reports(name: str) -> None:
 def test_only_known_rooms_have_addresses(use_case: str, kind: str) -> None:
     with pytest.raises(ValidationError):
         Report.model_validate({"use_case": use_case, "kind": kind, "name": "a"})
+
+
+def test_a_page_that_is_stored_can_be_told_from_what_became_of_it() -> None:
+    stored = sealed("<html>é</html>")
+
+    assert is_whole(stored)
+    assert not is_whole(stored.replace(b"html", b"HTML", 1))
+    assert not is_whole(stored[:-1])
+    assert not is_whole(stored + b"<script>")
+    assert not is_whole(b"")

@@ -15,6 +15,7 @@ import pytest
 from sluice.adapters.objects import ObjectStore
 from sluice.domain.evidence import Check, Decision, Evidence, Ruling, Subject, bounded, decide, rule
 from sluice.domain.policy import Slice, Threshold
+from sluice.domain.report import sealed
 from sluice.domain.use_case import UseCase
 from sluice.gate import plots, quality
 from sluice.gate.curves import curve
@@ -177,7 +178,7 @@ def test_a_page_is_kept_under_its_run_and_written_over(tmp_path: Path, sliced: U
     address, page = publish(objects, sliced, (replace(first, decision_id=99), first))
 
     assert address.key.startswith("reports/line/decision/manual__2026-05-01-")
-    assert objects.read_bytes(address.key).decode() == page
+    assert objects.read_bytes(address.key) == sealed(page)
     assert "99" in text(page)
 
 

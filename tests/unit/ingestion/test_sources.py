@@ -10,7 +10,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from s3fs import S3FileSystem
 
+from local.ports import free_port
+from sluice.adapters.objects import ObjectStore
 from sluice.domain.errors import SourceError, SpecError, TransientError
 from sluice.domain.use_case import UseCase
 from sluice.ingestion import sources
@@ -173,3 +176,35 @@ def test_a_use_case_with_neither_source_nor_sample_is_told_so(tmp_path: Path, he
 def _without_at(use_case: UseCase) -> UseCase:
     """The use case without its timestamp, which no sample draws."""
     return use_case.model_copy(update={"columns": use_case.columns[:-1]})
+
+
+def test_a_file_of_a_bucket_is_copied_too(tmp_path: Path, heating: UseCase, bucket: str) -> None:
+    uri = ObjectStore(bucket).write_bytes("readings.csv", CSV)
+
+    with sources.resolve(heating, tmp_path, uri) as source:
+        assert (source.uri, source.path.read_bytes()) == (uri, CSV)
+    assert not source.path.exists()
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["s3://sluice-absent/readings.csv", "{bucket}/absent.csv", "s3://No_Bucket!/x"],
+    ids=["bucket", "file", "name"],
+)
+def test_what_a_bucket_does_not_have_is_said(tmp_path: Path, heating: UseCase, bucket: str, uri: str) -> None:
+    with (
+        pytest.raises(SourceError, match=r"(the address|check the address)"),
+        sources.resolve(heating, tmp_path, uri.format(bucket=bucket)),
+    ):
+        pass
+
+
+def test_a_bucket_that_is_away_may_come_back(
+    tmp_path: Path, heating: UseCase, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
+    S3FileSystem.clear_instance_cache()
+
+    with pytest.raises(TransientError, match="does not answer"), sources.resolve(heating, tmp_path, f"{bucket}/x.csv"):
+        pass
+    S3FileSystem.clear_instance_cache()

@@ -13,7 +13,8 @@ from local.state import State
 
 
 @pytest.fixture
-def addresses() -> Addresses:
+def addresses(monkeypatch: pytest.MonkeyPatch) -> Addresses:
+    monkeypatch.delenv("SLUICE_OBJECT_STORE", raising=False)
     return Addresses(ports.expected(["housing"]), generate(), ("housing",))
 
 
@@ -32,6 +33,17 @@ def test_tasks_find_everything_by_the_names_that_sluice_reads(tmp_path: Path, ad
     assert variables["MLFLOW_TRACKING_URI"] == "http://127.0.0.1:5000"
     assert variables["SLUICE_OBJECT_STORE"] == f"file://{tmp_path}/store"
     assert variables["AIRFLOW_CONN_SMTP_DEFAULT"].startswith("smtp://127.0.0.1:2525/?disable_ssl=true")
+
+
+def test_a_bucket_holds_what_the_folders_would(
+    tmp_path: Path, addresses: Addresses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLUICE_OBJECT_STORE", "s3://acme/sluice")
+    state = State(tmp_path)
+
+    told = environment.airflow(state, addresses), environment.serving(state, addresses, "housing")
+    assert {variables["SLUICE_OBJECT_STORE"] for variables in told} == {"s3://acme/sluice"}
+    assert environment.artifacts(state) == "s3://acme/sluice/mlflow"
 
 
 @pytest.mark.parametrize(("named", "found"), [("docker", "docker"), ("", "none"), (None, "none")])

@@ -27,12 +27,13 @@ def path(tmp_path: Path) -> Path:
     return State(tmp_path).keys
 
 
-def run(path: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(path: Path, *arguments: str, given: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
     """The command, as `make api-key` and its likes run it."""
     return subprocess.run(
         [sys.executable, "-m", "local.keys", *arguments],
         env=os.environ | {"PYTHONPATH": "include:plugins", "SLUICE_API_KEYS": str(path)} | environment,
         cwd=REPOSITORY,
+        input=given,
         capture_output=True,
         text=True,
         check=False,
@@ -80,6 +81,35 @@ def test_those_who_make_keys_at_once_lose_none(path: Path) -> None:
         list(pool.map(lambda name: run(path, "make", name).check_returncode(), names))
 
     assert sorted(line["name"] for line in keys.read(path)) == sorted(names)
+
+
+def test_a_key_that_was_made_elsewhere_takes_the_place_of_the_one_before(path: Path) -> None:
+    keys.make(path, "alice")
+    old, new = ("slk_" + letter * 43 for letter in "on")
+
+    assert [keys.lay(path, "watcher", key) for key in (old, new, new)] == [True, True, False]
+    assert [(line["name"], line["sha256"]) for line in keys.read(path)][1:] == [
+        ("watcher", sha256(new.encode()).hexdigest())
+    ]
+    assert len(keys.read(path)) == 2
+
+
+@pytest.mark.parametrize("key", ["", "slk_short", "x" * 47, "slk_" + "a" * 42 + "\n"])
+def test_what_is_no_key_is_not_laid_and_not_shown(path: Path, key: str) -> None:
+    with pytest.raises(StackError, match="what was given is no key") as caught:
+        keys.lay(path, "watcher", key)
+    assert not key or key not in str(caught.value)
+    assert not path.exists()
+
+
+def test_a_key_is_laid_from_the_standard_input(path: Path) -> None:
+    key = "slk_" + "k" * 43
+
+    done = run(path, "lay", "watcher", given=key + "\n")
+
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert key not in done.stderr
+    assert [line["sha256"] for line in keys.read(path)] == [sha256(key.encode()).hexdigest()]
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a\nb", "é", "x" * 65, "a/b"])

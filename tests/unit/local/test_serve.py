@@ -16,7 +16,8 @@ ALIAS = "/api/2.0/mlflow/registered-models/alias"
 
 @pytest.fixture
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> State:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    for name in ("MLFLOW_TRACKING_URI", "SLUICE_OBJECT_STORE"):
+        monkeypatch.delenv(name, raising=False)
     return State(tmp_path)
 
 

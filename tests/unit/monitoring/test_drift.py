@@ -1,3 +1,4 @@
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from sluice.domain.use_case import UseCase
 from sluice.monitoring import windows
 from sluice.monitoring.comparison import MISSING, ColumnDrift
 from sluice.monitoring.drift import Verdict, check, judge
+from sluice.monitoring.report import page
 from tests.unit.monitoring.conftest import (
     NOON,
     Rows,
@@ -37,7 +39,7 @@ def test_rows_like_the_reference_are_stable(empty: Warehouse, parcels: UseCase, 
     assert [column.column for column in drift.columns] == ["weight", "stops", "fragile", "zone", "price"]
     assert all(column.score is not None and column.threshold for column in drift.columns)
     assert (drift.window.batch_id, drift.window.rows, drift.reference_rows) == (batch_id, 1500, 3000)
-    assert f"the 1500 rows of batch {batch_id} with the 3000 training rows of version 3" in drift.message
+    assert f"the 1,500 rows of batch {batch_id} with the 3,000 training rows of version 3" in drift.message
 
 
 def test_rows_that_moved_have_drifted(empty: Warehouse, parcels: UseCase, bundle: Bundle, rows: Rows) -> None:
@@ -48,6 +50,7 @@ def test_rows_that_moved_have_drifted(empty: Warehouse, parcels: UseCase, bundle
     assert drift.verdict == "drifted"
     assert drift.drifted_share == 1
     assert {c.column for c in drift.columns if c.drifted} == {"weight", "stops", "fragile", "zone", "prediction"}
+    assert {"weight", "zone"} <= set(re.findall(r'"column": "(\w+)"', drift.snapshot or "")), "it can be published"
     assert drift.message.startswith("Drifted: 5 of 5 columns drifted (weight, stops")
     assert "400 predictions of 2026-05-01" in drift.message
 
@@ -252,10 +255,10 @@ def test_the_page_begins_with_the_verdict_and_a_picture_of_every_column(
 
     drift = check(empty, parcels, bundle, 7, "validated", NOON)
 
-    assert drift.html is not None
-    head = drift.html[: drift.html.index("</main>")]
+    shown = page(parcels, "drift", drift, "Train again.")
+    head = shown[: shown.index("</main>")]
     assert "<title>Parcels: drifted</title>" in head
-    assert drift.message in head
+    assert head.count(drift.message) == head.count("<h1") == 1
     assert "version 7, learned from 3,000 rows" in head
     for column in drift.columns:
         assert f"<h3>{column.column}: " in head

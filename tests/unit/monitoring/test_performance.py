@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from html import unescape
+from html import escape, unescape
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -23,6 +23,7 @@ from sluice.domain.contract import Contract, Golden, Input, Label, Limits, Linea
 from sluice.domain.monitoring import PerformancePolicy
 from sluice.domain.policy import Slice, Threshold
 from sluice.domain.use_case import UseCase
+from sluice.monitoring import report
 from sluice.monitoring.performance import Figure, Performance, check
 from tests.unit.monitoring.conftest import NOON
 
@@ -419,9 +420,10 @@ def test_the_page_shows_every_number_and_loads_and_runs_nothing(
     log_prices(log, numbers(600), labelled=400)
     named = priced.model_copy(update={"title": "<script>alert(1)</script>"})
 
-    page = check(log, named, pricing, 1, NOON).html
+    found = check(log, named, pricing, 1, NOON)
 
-    assert page is not None
+    page = report.page(named, "performance", found, "Wait.")
+    assert page.count(escape(found.message)) == page.count("<h1") == 1
     assert not re.search(r"<script|<link|<img|src=|href=|url\(|@import|https?:|\son\w+=", page)
     assert page.startswith("<!doctype html>")
     said = text(page)

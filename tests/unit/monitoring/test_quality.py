@@ -15,7 +15,7 @@ from sluice.domain.errors import SourceError
 from sluice.domain.histograms import Histograms
 from sluice.domain.use_case import UseCase
 from sluice.ingestion import batches, quarantine
-from sluice.monitoring import quality
+from sluice.monitoring import quality, report
 from sluice.monitoring.finding import Finding
 from sluice.monitoring.quality import DataQuality, check
 from tests.unit.ingestion.conftest import hashed
@@ -323,9 +323,10 @@ def test_the_page_names_what_does_not_hold_and_loads_nothing_from_elsewhere(
 ) -> None:
     arrive(rows(300, seed=2).assign(price=1e6))
 
-    html = check(clean, crates, histograms, 1, NOON).html
+    found = check(clean, crates, histograms, 1, NOON)
 
-    assert html is not None
+    html = report.page(crates, "quality", found, "Mend the source.")
+    assert html.lower().count(found.verdict) == html.count("<h1") == 1
     assert "What does not hold" in html
     assert "price lies beyond" in html
     assert "http" not in html

@@ -25,6 +25,7 @@ def test_old_pages_and_details_go_and_verdicts_stay(
     pages = {}
     for run in ("old", "young"):
         page = pages[run] = publish(shelf.store, parcels, "drift", "<html></html>", run)
+        shelf.store.write_bytes(page.snapshot, b"{}")
         # A moment long past may be asked about today.
         store_drift(empty, parcels, drift, Occasion(run, now - timedelta(days=400), "advice", page.path))
         shelf.tracking.open_run(experiment(parcels), run, {})
@@ -35,6 +36,7 @@ def test_old_pages_and_details_go_and_verdicts_stay(
     assert shelf.clear(parcels, now) == (pages["old"],)
 
     assert not shelf.store.exists(pages["old"].key)
+    assert not shelf.store.exists(pages["old"].snapshot)
     assert shelf.store.exists(pages["young"].key)
     kept = empty.rows(
         "SELECT dag_run_id, verdict, removed_at IS NULL AS there,"

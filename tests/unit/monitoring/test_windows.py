@@ -27,6 +27,19 @@ def test_a_sample_is_bounded_and_repeatable(empty: Warehouse, parcels: UseCase, 
     assert first.equals(again)
 
 
+def test_a_sample_of_many_rows_is_as_full_as_one_of_few(empty: Warehouse, parcels: UseCase, rows: Rows) -> None:
+    landed = rows(20_000)
+    add_batch(empty, landed)
+
+    sample = windows.sample(empty, parcels, 1, windows.find(empty, parcels, 1, "validated", NOON))
+
+    assert len(sample) == parcels.monitoring.sample_rows
+    assert sample["price"].isin(landed["price"]).all()
+    assert sample["price"].is_unique
+    # Drawn from everywhere, and not from where the rows begin.
+    assert 400 < sample["price"].isin(landed["price"].iloc[10_000:]).sum() < 600
+
+
 def test_a_sample_of_predictions_is_drawn_from_blocks_and_single_requests_alike(
     empty: Warehouse, parcels: UseCase, rows: Rows
 ) -> None:

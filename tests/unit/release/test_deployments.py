@@ -1,9 +1,11 @@
 """A move into service happens once, only against the champion that was compared with, and is seen by heartbeats."""
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from sluice.adapters.bundles import Bundle
 from sluice.adapters.objects import ObjectStore
 from sluice.adapters.tracking import BUNDLE_PATH, Tracking
 from sluice.adapters.warehouse import Warehouse
+from sluice.domain.contract import MANIFEST
 from sluice.domain.errors import StateError, TransientError
 from sluice.domain.evidence import Decision, Subject
 from sluice.domain.release import Release
@@ -110,6 +113,23 @@ def test_the_first_release_becomes_the_champion(
     assert deployments.deployed(warehouse, "never deployed") is None
     assert json.loads(store.read_bytes(f"releases/{MODEL}/champion.json"))["version"] == 1
     assert store.exists(f"releases/{MODEL}/1/model.onnx")
+
+
+def test_a_publication_that_is_cut_short_leaves_no_manifest(
+    warehouse: Warehouse, store: ObjectStore, releases: tuple[Release, ...], make_bundle: MakeBundle, tmp_path: Path
+) -> None:
+    """Readers begin with the manifest: where it is, everything is."""
+    bundle = make_bundle(9.0)
+    shutil.copytree(bundle.folder, tmp_path / "bundle")
+    (tmp_path / "bundle" / "model.onnx").unlink()
+    (tmp_path / "bundle" / "model.onnx").symlink_to("/proc/self/mem")
+    release = replace(releases[0], version=9, bundle_sha256=bundle.sha256)
+
+    with pytest.raises(OSError, match="error"):
+        deployments.publish(warehouse, store, release, tmp_path / "bundle")
+
+    assert store.exists(f"releases/{MODEL}/9/contract.json")
+    assert not store.exists(f"releases/{MODEL}/9/{MANIFEST}")
 
 
 def test_trying_again_deploys_once(

@@ -18,7 +18,7 @@ from sluice.domain.evidence import Decision, Evidence, Subject
 from sluice.domain.policy import Retention
 from sluice.domain.release import Release
 from sluice.gate.decision import store_decision, store_evidence
-from sluice.release import deployments
+from sluice.release import deployments, depot
 from sluice.release.deployments import Order
 from sluice.release.retention import Archive
 from tests.bentos.servers import Mlflow
@@ -117,6 +117,7 @@ def register(past: Past, number: int, make_bundle: MakeBundle) -> None:
     archive.tracking.register(past.name, run, {"snapshot_id": snapshot}, "")
     label = f"v{number}-{bundle.sha256[:12]}"
     (archive.bentos / "bentos" / past.name / label).mkdir(parents=True)
+    archive.store.write_bytes(depot.key(f"{past.name}:{label}"), b"bento")
     release = Release(past.name, number, bundle.sha256, "runtime", run, snapshot, f"{past.name}:{label}", "")
     deployments.publish(archive.warehouse, archive.store, release, bundle.folder)
 
@@ -192,7 +193,9 @@ def test_looking_touches_nothing(past: Past) -> None:
     assert len(past.bentos) == len(past.snapshots) == 6
 
 
-def test_the_run_its_trials_and_its_files_go_with_a_version_and_the_ledger_keeps_its_row(past: Past) -> None:
+def test_the_run_its_trials_and_its_files_go_with_a_version_and_the_ledger_keeps_its_row(
+    past: Past, tmp_path: Path
+) -> None:
     gone = past.archive.tracking.version(past.name, 1)
 
     past.archive.clear(past.name, KEEP_LITTLE, LATER)
@@ -203,6 +206,8 @@ def test_the_run_its_trials_and_its_files_go_with_a_version_and_the_ledger_keeps
     with pytest.raises(MlflowException):
         past.archive.tracking.client.download_artifacts(gone.run_id, BUNDLE_PATH)
     assert not past.archive.store.exists(f"releases/{past.name}/1/model.onnx")
+    assert not list((tmp_path / "store" / "bentos" / past.name / "1").glob("*"))
+    assert list((tmp_path / "store" / "bentos" / past.name / "3").glob("*"))
     [row] = past.archive.warehouse.rows(
         "SELECT removed_at FROM ml.releases WHERE use_case = %(name)s AND version = 1", {"name": past.name}
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from sluice.adapters.tracking import Tracking
 from sluice.adapters.warehouse import Warehouse
 from sluice.domain.errors import StateError
 from sluice.domain.release import Release
+from sluice.release import depot
 from sluice.release.rollback import Vault
 from tests.bentos.bundles import USE_CASE, Recipe
 from tests.bentos.champions import Platform
@@ -125,6 +127,18 @@ def test_what_was_removed_is_refused_and_not_offered(
     with pytest.raises(StateError, match=rf"it was removed on 20\d\d-.* one of: {first.version}$"):
         vault.choose(USE_CASE, None)
     platform.warehouse.execute("UPDATE ml.releases SET removed_at = NULL")
+
+
+def test_a_bento_that_only_another_machine_has_is_not_gone(
+    vault: Vault, platform: Platform, releases: tuple[Release, ...]
+) -> None:
+    bento(vault, releases[0]).rmdir()
+    platform.store.write_bytes(depot.key(releases[0].bento), b"a bento")
+
+    assert vault.choose(USE_CASE, releases[0].version).release == replace(
+        releases[0], bento_path=str(bento(vault, releases[0]))
+    )
+    platform.store.remove(depot.key(releases[0].bento))
 
 
 def test_a_bento_that_is_gone_is_said(vault: Vault, releases: tuple[Release, ...]) -> None:

@@ -26,6 +26,7 @@ class Answers:
     def __init__(self) -> None:
         self.by_path: dict[str, Any] = {}
         self.asked: list[str] = []
+        self.token, self.refusal = TOKEN, 401
         answers = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -34,8 +35,8 @@ class Answers:
                 path = self.path.split("?")[0]
                 known = answers.by_path.get(path)
                 needs_token = path.startswith("/api/v2/") and not path.endswith("/monitor/health")
-                if needs_token and self.headers.get("authorization") != f"Bearer {TOKEN}":
-                    self.answer(401, {})
+                if needs_token and self.headers.get("authorization") != f"Bearer {answers.token}":
+                    self.answer(answers.refusal, {})
                 else:
                     self.answer(404 if known is None else 200, known)
 
@@ -43,7 +44,7 @@ class Answers:
                 length = int(self.headers["content-length"])
                 login = json.loads(self.rfile.read(length))
                 is_right = login == {"username": "viewer", "password": "right"}
-                self.answer(201 if is_right else 401, {"access_token": TOKEN})
+                self.answer(201 if is_right else 401, {"access_token": answers.token})
 
             def answer(self, status: int, content: Any) -> None:
                 body = (content if isinstance(content, str) else json.dumps(content)).encode()

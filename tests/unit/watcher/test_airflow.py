@@ -56,6 +56,17 @@ def test_a_server_that_cannot_say_how_it_is_is_down(server: Airflow, answers: An
     assert [alert.cause for alert in airflow.server(server, LINK).alerts] == ["airflow"]
 
 
+@pytest.mark.parametrize("refusal", [401, 403], ids=["it has expired", "another secret signed it"])
+def test_for_a_token_that_is_not_taken_any_more_it_gets_another(
+    server: Airflow, answers: Answers, refusal: int
+) -> None:
+    answers.by_path["/api/v2/dags"] = {"dags": []}
+    server.get("/dags")
+    answers.token, answers.refusal = "another-token", refusal
+
+    assert server.get("/dags") == {"dags": []}
+
+
 @pytest.mark.parametrize("name", PARTS)
 def test_a_part_whose_last_sign_of_life_is_old_is_dead(server: Airflow, answers: Answers, name: str) -> None:
     answers.by_path[HEALTH] = health(**{name: 90})

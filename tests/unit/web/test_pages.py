@@ -1,4 +1,5 @@
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -6,7 +7,7 @@ import pytest
 
 from sluice.adapters.objects import ObjectStore
 from sluice.adapters.warehouse import Warehouse
-from sluice.domain.report import Report
+from sluice.domain.report import Report, sealed
 from sluice.domain.use_case import UseCase
 from sluice.settings import settings
 from tests.unit.web import history
@@ -37,16 +38,26 @@ def test_a_browser_is_sent_to_the_login_and_back(get: Get) -> None:
 
 
 def test_a_report_is_shown_to_who_may_read_its_dag(get: Get, objects: ObjectStore) -> None:
-    objects.write_bytes(REPORT.key, b"<html>drift</html>")
+    objects.write_bytes(REPORT.key, sealed("<html>drift</html>"))
 
     answer = get(below_mount(REPORT.path), HOUSING)
 
     assert answer.status_code == 200
-    assert answer.text == "<html>drift</html>"
+    assert answer.text.startswith("<html>drift</html>\n")
+
+
+@pytest.mark.parametrize("harm", [lambda page: page[:-9], lambda page: page.replace(b"drift", b"DRIFT"), lambda _: b""])
+def test_a_report_that_was_harmed_is_not_shown(get: Get, objects: ObjectStore, harm: Callable[[bytes], bytes]) -> None:
+    objects.write_bytes(REPORT.key, harm(sealed("<html>drift</html>")))
+
+    answer = get(below_mount(REPORT.path), HOUSING)
+
+    assert answer.status_code == 503
+    assert "altered or cut off" in answer.text
 
 
 def test_a_report_cannot_act_as_its_reader(get: Get, objects: ObjectStore) -> None:
-    objects.write_bytes(REPORT.key, b"<script>steal()</script>")
+    objects.write_bytes(REPORT.key, sealed("<script>steal()</script>"))
 
     policy = get(below_mount(REPORT.path), HOUSING).headers["content-security-policy"]
 
@@ -57,7 +68,7 @@ def test_a_report_cannot_act_as_its_reader(get: Get, objects: ObjectStore) -> No
 
 
 def test_a_report_of_somebody_elses_dag_is_not_there(get: Get, objects: ObjectStore) -> None:
-    objects.write_bytes(REPORT.key, b"<html>drift</html>")
+    objects.write_bytes(REPORT.key, sealed("<html>drift</html>"))
 
     assert get(below_mount(REPORT.path), {"loans_monitor", "housing_train"}).status_code == 404
 

@@ -1,6 +1,6 @@
 import socket
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,8 +10,10 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Sink
 
+from sluice.adapters.objects import ObjectStore
 from sluice.adapters.warehouse import Warehouse
 from sluice.domain.use_case import UseCase
+from sluice.settings import Settings
 from sluice.web import probes
 from sluice.web.integrations import Probe, Sight, look
 from sluice.web.rights import STAGES
@@ -80,6 +82,17 @@ def test_a_store_that_is_no_folder_is_listed() -> None:
     assert (
         sight(probes.store("memory://bucket")).message == "It can be listed and holds 1 folders. Writing was not tried."
     )
+
+
+def test_a_bucket_is_listed_and_one_that_is_not_there_is_bad(bucket: str) -> None:
+    assert sight(probes.store(bucket)).state == "could not tell"
+
+    ObjectStore(bucket).write_bytes("reports/a.html", b"x")
+    assert sight(probes.store(bucket)).message.startswith("It can be listed and holds 1 folders.")
+
+    absent = sight(probes.store("s3://sluice-absent/store"))
+    assert (absent.state, absent.message) == ("bad", "There is no such bucket.")
+    assert "SLUICE_OBJECT_STORE" in absent.advice
 
 
 def test_no_engine_is_off_and_one_that_is_elsewhere_cannot_be_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,3 +175,37 @@ def test_a_watcher_that_is_silent_is_bad_news(warehouse: Warehouse) -> None:
 
     assert sight(probes.watcher(warehouse, NOW)) == Sight("ok", "Last heard of 20 s ago: all well.")
     assert sight(probes.watcher(warehouse, NOW + timedelta(minutes=10))).state == "bad"
+
+
+@pytest.mark.parametrize(
+    ("probe", "setting"),
+    [
+        (lambda named: probes.model(named, lambda _: None), "SLUICE_PUBLISH_HUGGINGFACE_REPOSITORY"),
+        (lambda named: probes.space(named, lambda _: None), "SLUICE_PUBLISH_HUGGINGFACE_SPACE"),
+        (lambda named: probes.runs(named, lambda _: None), "SLUICE_PUBLISH_WANDB_PROJECT"),
+        (probes.reports, "SLUICE_PUBLISH_EVIDENTLY_URL"),
+    ],
+    ids=["models", "Spaces", "runs", "reports"],
+)
+def test_a_publisher_is_off_until_a_setting_names_a_place(probe: Callable[[Settings], Probe], setting: str) -> None:
+    [found] = look([probe(Settings())])
+
+    assert (found.sight.state, found.setting) == ("off", setting)
+    assert setting in found.sight.advice
+
+
+@pytest.mark.parametrize(
+    ("password", "state"), [("hf_hidden-word", "ok"), (None, "bad")], ids=["with a key", "without one"]
+)
+def test_a_publisher_that_is_on_needs_a_key_which_stays_hidden(password: str | None, state: str) -> None:
+    named = Settings(publish_huggingface_repository="acme/{use_case}")
+
+    [found] = look([probes.model(named, lambda _: SimpleNamespace(password=password))])
+
+    assert (found.sight.state, found.place) == (state, "acme/{use_case}")
+    assert "sluice_huggingface" in found.sight.advice or state == "ok"
+    assert "hidden-word" not in f"{found}"
+
+
+def test_a_workspace_that_is_away_is_bad() -> None:
+    assert sight(probes.reports(Settings(publish_evidently_url="http://127.0.0.1:1"))).state == "bad"

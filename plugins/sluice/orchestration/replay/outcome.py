@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from sluice.orchestration.replay.record import Day, Training
 from sluice.orchestration.replay.scenario import Scenario
@@ -24,7 +25,7 @@ class Expectation:
 
 
 def judge(
-    scenario: Scenario, days: tuple[Day, ...], retrainings: tuple[tuple[int, Training], ...]
+    scenario: Scenario, days: tuple[Day, ...], retrainings: tuple[tuple[int, Training], ...], cool_down_days: float
 ) -> tuple[Expectation, ...]:
     """Compare what was expected with what was seen.
 
@@ -32,8 +33,10 @@ def judge(
         scenario: What was expected.
         days: What was seen.
         retrainings: Day and training, without that of the first release.
+        cool_down_days: After a training no other must follow for so long.
     """
     judged = [_false_alarms(scenario, days), *_found(scenario, days), _retrained(scenario, retrainings)]
+    judged += _rested(retrainings, cool_down_days)
     if scenario.expected.retrainings[0]:
         decided = sum(training.decided for _, training in retrainings)
         found = f"{decided} of {len(retrainings)}"
@@ -80,9 +83,18 @@ def _found(scenario: Scenario, days: tuple[Day, ...]) -> list[Expectation]:
 
 def _retrained(scenario: Scenario, retrainings: tuple[tuple[int, Training], ...]) -> Expectation:
     least, most = scenario.expected.retrainings
-    what = "no training" if most == 0 else f"{least} to {most} trainings" if least != most else f"{least} trainings"
+    count = f"{least} to {most}" if least != most else "no" if not most else f"{most}"
+    what = f"{count} training{'s' if most > 1 else ''}"
     days = ", ".join(f"day {day}" for day, _ in retrainings)
     return Expectation(what, f"{len(retrainings)}{f' ({days})' if days else ''}", least <= len(retrainings) <= most)
+
+
+def _rested(retrainings: tuple[tuple[int, Training], ...], cool_down_days: float) -> list[Expectation]:
+    between = [after - before for (before, _), (after, _) in pairwise(retrainings)]
+    if not between:
+        return []
+    what = f"{cool_down_days:g} days from one training to the next"
+    return [Expectation(what, f"{min(between)} at the least", min(between) >= cool_down_days)]
 
 
 def _estimated(scenario: Scenario, days: tuple[Day, ...]) -> list[Expectation]:

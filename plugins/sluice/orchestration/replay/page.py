@@ -8,6 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sluice.adapters.templates import templates
 from sluice.domain.figures import Scale
 from sluice.domain.measures import TITLES
 from sluice.orchestration.replay import plot
@@ -15,9 +16,9 @@ from sluice.orchestration.replay.outcome import Expectation, found_on
 from sluice.orchestration.replay.record import Basis, Day, Training
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
-
     from sluice.orchestration.replay.days import Days
+
+PAGES = Path(__file__).parent / "pages"
 
 #: The daily checks in the order in which they are shown.
 KINDS = ("drift", "quality", "performance")
@@ -104,29 +105,26 @@ def render(world: Days, days: tuple[Day, ...], judged: tuple[Expectation, ...], 
     lived = days[1:]
     trainings = [(day.number, day.training) for day in days if day.training]
     metric = world.use_case.performance_metric
-    return (
-        _environment()
-        .get_template("replay.html.j2")
-        .render(
-            world=world,
-            scenario=world.scenario,
-            use_case=world.use_case,
-            days=lived,
-            judged=judged,
-            met=all(each.met for each in judged),
-            minutes=seconds / 60,
-            tiles=_tiles(world, lived, trainings[1:]),
-            lanes=_lanes(lived, trainings),
-            limit=world.use_case.monitoring.max_drifted_share,
-            drift=_drift(world, lived),
-            rows=_rows(lived),
-            metric=TITLES[metric],
-            performance=_performance(lived),
-            trainings=trainings,
-            ticks=plot.days(len(lived)),
-            count=len(lived),
-            height=plot.HEIGHT,
-        )
+    template = templates(PAGES).get_template("replay.html.j2")
+    return template.render(
+        world=world,
+        scenario=world.scenario,
+        use_case=world.use_case,
+        days=lived,
+        judged=judged,
+        met=all(each.met for each in judged),
+        minutes=seconds / 60,
+        tiles=_tiles(world, lived, trainings[1:]),
+        lanes=_lanes(lived, trainings),
+        limit=world.use_case.monitoring.max_drifted_share,
+        drift=_drift(world, lived),
+        rows=_rows(lived),
+        metric=TITLES[metric],
+        performance=_performance(lived),
+        trainings=trainings,
+        ticks=plot.days(len(lived)),
+        count=len(lived),
+        height=plot.HEIGHT,
     )
 
 
@@ -242,15 +240,3 @@ def _performance(days: Sequence[Day]) -> Chart:
 
 def _values(days: Sequence[Day], basis: Basis) -> list[float | None]:
     return [found.value if (found := day.measured(basis)) else None for day in days]
-
-
-def _environment() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    return Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "pages"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

@@ -150,7 +150,7 @@ def test_the_estimate_is_held_against_what_was_realised(replayed: Replayed) -> N
 
 
 def test_its_page_and_its_verdict_can_be_had(replayed: Replayed, tmp_path: Path) -> None:
-    judged = outcome.judge(replayed.world.scenario, replayed.days[1:], replayed.journey.retrainings)
+    judged = outcome.judge(replayed.world.scenario, replayed.days[1:], replayed.journey.retrainings, 7)
 
     (tmp_path / "index.html").write_text(page.render(replayed.world, replayed.days, judged, 30))
 

@@ -46,7 +46,7 @@ def judged(days: tuple[Day, ...], **expected: Any) -> dict[str, tuple[str, bool]
     """What was expected of days whose world changes on the third, and what was found."""
     told = scenario(changes=[{"from_day": 3, "shift": 1}], expected={"estimates_within": 0.5, **expected})
     retrainings = tuple((each.number, each.training) for each in days if each.training)
-    return {each.what: (each.found, each.met) for each in outcome.judge(told, days, retrainings)}
+    return {each.what: (each.found, each.met) for each in outcome.judge(told, days, retrainings, 5)}
 
 
 def test_an_alarm_on_a_day_without_change_is_a_false_one() -> None:
@@ -77,9 +77,19 @@ def test_trainings_and_what_the_gate_let_through_are_counted() -> None:
 
     found = judged(days, retrainings=[1, 1], promotions=1)
 
-    assert found["1 trainings"] == ("2 (day 1, day 2)", False)
+    assert found["1 training"] == ("2 (day 1, day 2)", False)
     assert found["each of them decided by the gate"] == ("2 of 2", True)
     assert found["at least 1 of them let through by the gate"] == ("1", True)
+
+
+def test_trainings_must_not_follow_each_other_within_the_cool_down() -> None:
+    trained = Training("drift", "so", 2, "reject:change.rmse", "no")
+    days = tuple(day(number, training=trained) for number in (4, 9, 13))
+    what = "5 days from one training to the next"
+
+    assert judged(days[:2])[what] == ("5 at the least", True)
+    assert judged(days)[what] == ("4 at the least", False)
+    assert what not in judged(days[:1])
 
 
 def test_a_training_that_the_gate_could_not_judge_is_not_what_was_expected() -> None:
@@ -122,7 +132,7 @@ def test_the_page_needs_nothing_else_and_shows_what_happened(lets: UseCase) -> N
     days = (first, day(1), day(2), retrained, day(4, version=2, strength=1.0, unchanged=False))
     days_of = world(lets, {"from_day": 3, "shift": 1}, expected={"breach": "drift", "found_within_days": 1})
 
-    html = page.render(days_of, days, outcome.judge(days_of.scenario, days[1:], ((3, retrained.training),)), 60)  # type: ignore[arg-type]
+    html = page.render(days_of, days, outcome.judge(days_of.scenario, days[1:], ((3, retrained.training),), 5), 60)  # type: ignore[arg-type]
 
     assert not re.search(r"(?:src|href|url)\s*[=(]", html)
     assert "on day 3, after 1 day" in html

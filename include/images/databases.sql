@@ -1,3 +1,0 @@
-CREATE DATABASE airflow;
-CREATE DATABASE mlflow;
-CREATE DATABASE optuna;

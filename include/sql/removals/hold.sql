@@ -1,0 +1,2 @@
+-- Nobody removes anything while this transaction lasts; who has begun ends first.
+SELECT pg_advisory_xact_lock(hashtext('sluice.removals'))

@@ -1,0 +1,62 @@
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sluice.monitoring.imports import listings
+
+
+@pytest.fixture
+def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A package that imports from its modules, each of which leaves a file behind when it is run."""
+    folder = tmp_path / "quay"
+    folder.mkdir()
+    listed = "from quay import warden\nfrom .crane import lift as hoist\nfrom quay.crane import *\nweight = 7\n"
+    (folder / "__init__.py").write_text(listed)
+    for name, holds in (("crane", "lift = 5"), ("warden", "watch = 6")):
+        ran = f"import pathlib\npathlib.Path({str(tmp_path)!r}, {name!r}).touch()\n"
+        (folder / f"{name}.py").write_text(f"{ran}{holds}\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield tmp_path
+    for name in [name for name in sys.modules if name.partition(".")[0] == "quay"]:
+        del sys.modules[name]
+
+
+def ran(library: Path) -> list[str]:
+    return [name for name in ("crane", "warden") if (library / name).exists()]
+
+
+def test_a_module_runs_when_a_name_of_its_is_asked_for(library: Path) -> None:
+    with listings(["quay"]):
+        quay = importlib.import_module("quay")
+
+    assert ran(library) == []
+    assert quay.hoist == 5
+    assert ran(library) == ["crane"]
+    assert quay.warden.watch == 6
+    assert ran(library) == ["crane", "warden"]
+
+
+def test_a_module_can_be_had_without_the_others(library: Path) -> None:
+    with listings(["quay"]):
+        importlib.import_module("quay.warden")
+
+    assert ran(library) == ["warden"]
+
+
+def test_what_a_package_does_beside_importing_is_done_for_who_asks(library: Path) -> None:
+    with listings(["quay"]):
+        quay = importlib.import_module("quay")
+
+    assert (quay.weight, quay.lift) == (7, 5)
+    with pytest.raises(AttributeError, match="rudder"):
+        _ = quay.rudder
+
+
+def test_other_packages_and_later_ones_run_as_ever(library: Path) -> None:
+    with listings(["harbour"]):
+        importlib.import_module("quay")
+
+    assert ran(library) == ["crane", "warden"]
