@@ -19,7 +19,10 @@ rm -rf /tmp/installer
 for packages in /app/.venv/lib/python*/site-packages; do
   find "$packages" -type d -name tests -prune -exec rm -rf {{}} +
   cd "$packages"
-  rm -rf pyarrow/include pyarrow/libarrow_flight* pyarrow/_flight*
+  rm -rf pyarrow/include pyarrow/libarrow_flight* pyarrow/_flight* pyarrow/libarrow_python_flight*
+  rm -rf pyarrow/_pyarrow_cpp_tests*
+  # Copies of libarrow_python.so.<number>, by whose name alone it is loaded.
+  rm -f pyarrow/libarrow_python*.so pyarrow/libarrow_python*.so.*.*
   rm -rf onnxruntime/transformers onnxruntime/quantization onnxruntime/tools onnxruntime/capi/libonnxruntime.so.*
   if [ -d botocore/data ]; then
     find botocore/data -mindepth 1 -maxdepth 1 -type d ! -name s3 ! -name sts -exec rm -rf {{}} +

@@ -12,6 +12,7 @@ RUN --mount=type=cache,target=/cache \
  && cd /opt/venv/lib/python3.11/site-packages \
  && find . -type d -name tests -prune -exec rm -rf {} + \
  && rm -rf pyarrow/include pyarrow/libarrow_flight* pyarrow/_flight* \
+      pyarrow/libarrow_python_flight* pyarrow/_pyarrow_cpp_tests* pyarrow/libarrow_python*.so pyarrow/libarrow_python*.so.*.* \
       onnxruntime/transformers onnxruntime/quantization onnxruntime/tools onnxruntime/capi/libonnxruntime.so.* \
  && find botocore/data -mindepth 1 -maxdepth 1 -type d ! -name s3 ! -name sts -exec rm -rf {} +
 
