@@ -13,7 +13,6 @@ FROM (
         counted.cells,
         counted.{value}::text AS value
     FROM counted
-    WHERE counted.{outside} = 0
 ) AS found
 WHERE found.value <> ''
 GROUP BY label

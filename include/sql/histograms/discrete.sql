@@ -14,6 +14,6 @@ FROM (
         counted.cells,
         least(greatest(counted.{value}::double precision, -1e150), 1e150) AS value
     FROM counted
-    WHERE counted.{outside} = 0 AND counted.{value}::double precision <> 'NaN'
+    WHERE counted.{value}::double precision <> 'NaN'
 ) AS found
 GROUP BY bin

@@ -25,29 +25,25 @@ def columns(
         counted: The columns; the numbers of their places come back with the counts.
         cells: Makes the statement that reads some columns' values, each named as `value` says.
     """
-    sets = _sets([c for c in counted if isinstance(c, Categories) or c.discrete])
-    # Tells the rows that count a set from those of others, where a column of that set has no value, either.
-    outside = {c.name: sql.Identifier(f"outside {n}") for n, together in enumerate(sets) for c in together}
+    few = [c for c in counted if isinstance(c, Categories) or c.discrete]
     parts = []
     for place, column in enumerate(counted):
         of: dict[str, sql.Composable] = {"ordinal": sql.Literal(place), "value": value(column)}
-        of |= {"outside": outside[column.name]} if column.name in outside else {"cells": cells([column])}
         if isinstance(column, Numbers):
+            of |= {} if column.discrete else {"cells": cells([column])}
             of |= {"edges": sql.Literal(list(column.edges)), "centre": sql.Literal(column.centre)}
             parts.append(warehouse.statement(f"histograms/{'discrete' if column.discrete else 'numbers'}", **of))
         else:
             labels = sql.Literal(list(column.labels))
             parts.append(warehouse.statement("histograms/categories", labels=labels, **of))
     united = sql.SQL("\nUNION ALL\n").join(parts)
-    if not sets:
+    if not few:
         return united
-    few = [column for together in sets for column in together]
     return warehouse.statement(
         "histograms/columns",
         values=listed(value(column) for column in few),
-        sets=listed(sql.SQL("grouping({}) AS {}").format(value(s[0]), outside[s[0].name]) for s in sets),
         cells=cells(few),
-        groups=listed(sql.SQL("({})").format(listed(value(column) for column in s)) for s in sets),
+        groups=listed(sql.SQL("({})").format(listed(value(column) for column in s)) for s in _sets(few)),
         columns=united,
     )
 

@@ -93,8 +93,8 @@ def _rested(retrainings: tuple[tuple[int, Training], ...], cool_down_days: float
     between = [after - before for (before, _), (after, _) in pairwise(retrainings)]
     if not between:
         return []
-    what = f"{cool_down_days:g} days from one training to the next"
-    return [Expectation(what, f"{min(between)} at the least", min(between) >= cool_down_days)]
+    what = f"at least {cool_down_days:g} days from one training to the next"
+    return [Expectation(what, str(min(between)), min(between) >= cool_down_days)]
 
 
 def _estimated(scenario: Scenario, days: tuple[Day, ...]) -> list[Expectation]:
