@@ -136,6 +136,8 @@ def started(state: State, program: Program) -> subprocess.Popen[bytes]:
         )
 
 
+# The stack beside the others; tests/unit/local has the rest without one.
+@pytest.mark.soak
 def test_an_empty_stack_serves_the_same_champion_with_the_same_predictions(
     before: Before, empty: State, live: LiveStack
 ) -> None:

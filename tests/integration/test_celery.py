@@ -18,7 +18,8 @@ from tests.buckets import S3
 from tests.integration.test_killed import until
 from tests.live import LiveStack, started
 
-pytestmark = [pytest.mark.integration, pytest.mark.redis]
+# A third stack beside the two of the other tests takes a small machine beyond what their limits allow.
+pytestmark = [pytest.mark.integration, pytest.mark.redis, pytest.mark.soak]
 
 WORKERS = ("worker-1", "worker-2")
 TRIALS = 16
@@ -153,7 +154,6 @@ def test_a_server_has_the_bento_that_a_worker_built(
     until(lambda: _answers(live, housing) == 1)
 
 
-@pytest.mark.soak
 def test_both_workers_killed_one_after_the_other_lose_no_trial(cluster: Cluster, interrupted: Interrupted) -> None:
     """The long form: five times the trials, and the supervisor starts whoever was killed again."""
     cluster.live.stack.supervisor.start("worker-2")

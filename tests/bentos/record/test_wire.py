@@ -50,10 +50,10 @@ def test_silence_ends_after_a_while_and_a_new_connection_works(make_wire: MakeWi
 
 
 def test_who_talks_for_longer_in_pieces_is_not_cut(make_wire: MakeWire) -> None:
-    wire = make_wire(0.3)
+    wire = make_wire(1.5)
     for _ in range(3):
         ask(wire)
-        time.sleep(0.2)
+        time.sleep(0.8)
     ask(wire)
 
 
