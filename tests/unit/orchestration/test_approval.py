@@ -18,6 +18,7 @@ from sluice.adapters.warehouse import Warehouse
 from sluice.domain.errors import StateError
 from sluice.domain.evidence import NOBODY, Check, Evidence, Subject
 from sluice.domain.release import Release
+from sluice.domain.report import sealed
 from sluice.gate.decision import Entry, decisions, store_evidence
 from sluice.orchestration.approval import NO_REASON, compose_question, record_ruling
 from sluice.orchestration.promote import decide_promotion, deploy, pick, report_decision
@@ -386,12 +387,12 @@ def test_the_page_of_a_decision_is_in_airflow_and_with_the_candidates_run(promot
     report_decision(USE_CASE, run_id=promotion.run_id, ti=task)
 
     address = promotion.entries[0].report
-    page = promotion.platform.store.read_bytes(address.key).decode()
-    assert "says ann" in page
+    page = promotion.platform.store.read_bytes(address.key)
+    assert b"says ann" in page
     assert task.pushed == {"sluice_report": address.path}
     run = promotion.platform.tracking.version(USE_CASE, promotion.subject.version).run_id
     kept = promotion.platform.tracking.client.download_artifacts(run, f"gate/decision-{address.name}.html", tmp_path)
-    assert Path(kept).read_text(encoding="utf-8") == page
+    assert sealed(Path(kept).read_text(encoding="utf-8")) == page
 
 
 def test_a_page_that_cannot_be_made_fails_and_leaves_the_decision(promotion: Promotion) -> None:
