@@ -19,6 +19,7 @@ from sluice.adapters.migrations import migrate
 from sluice.adapters.warehouse import Warehouse
 from sluice.domain.use_case import UseCase
 from sluice.registry import find
+from sluice.settings import settings
 from tests import buckets
 from tests.bentos import servers
 from tests.bentos.servers import Mlflow
@@ -67,6 +68,14 @@ SHARING = {
 def group(nodeid: str) -> str | None:
     """The group of a test; None where it shares nothing."""
     return next((name for name, files in SHARING.items() if nodeid.startswith(files)), None)
+
+
+@pytest.fixture(autouse=True)
+def _settings_of_its_own() -> Iterator[None]:
+    """A test reads the settings of its own environment, whatever the one before it had."""
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
 
 
 def real_data_folder() -> Path:

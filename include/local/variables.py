@@ -7,11 +7,14 @@ import re
 import shutil
 import stat
 import subprocess
+from io import StringIO
 from pathlib import Path
+
+from dotenv import dotenv_values
 
 from local.errors import StackError
 
-LINE = re.compile(r"(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*=(?P<value>.*)")
+LINE = re.compile(r"(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*=.*")
 
 
 def content(path: Path) -> str:
@@ -40,8 +43,8 @@ def content(path: Path) -> str:
 
 def parsed(content: str) -> dict[str, str]:
     """The variables that have a line, empty ones too."""
-    matches = (LINE.fullmatch(line.strip()) for line in content.splitlines())
-    return {match["name"]: _unquoted(match["value"].strip()) for match in matches if match}
+    values = dotenv_values(stream=StringIO(content), interpolate=False)
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def filled(content: str, name: str, value: str, about: str) -> str:
@@ -69,7 +72,3 @@ def _is_tracked(path: Path) -> bool:
         return False
     command = ("git", "-C", str(path.parent), "ls-files", "--error-unmatch", path.name)
     return subprocess.run(command, capture_output=True, check=False).returncode == 0  # noqa: S603
-
-
-def _unquoted(value: str) -> str:
-    return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value

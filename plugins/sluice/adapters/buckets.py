@@ -6,8 +6,7 @@ from typing import Any
 
 from sluice.domain.errors import SluiceError, StateError, TransientError
 
-#: Of the file system that fsspec opens.
-OPTIONS: dict[str, Any] = {
+_OPTIONS: dict[str, Any] = {
     # A list that was kept would hide what other machines have written since.
     "use_listings_cache": False,
     # One request reads a file, so that one that is replaced meanwhile is read as it was or as it is.
@@ -36,6 +35,15 @@ _REFUSALS = {
     "301": _REGION,
     "RequestTimeTooSkewed": ("the object store's clock and this machine's differ", "set the clocks"),
 }
+
+
+def options(root: str) -> dict[str, Any]:
+    """How fsspec is to open a store; nothing unusual for one that is no bucket.
+
+    Args:
+        root: The store's URL.
+    """
+    return _OPTIONS if root.startswith("s3:") else {}
 
 
 def meaning(error: Exception, place: str) -> SluiceError | None:

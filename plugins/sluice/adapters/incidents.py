@@ -77,9 +77,13 @@ class Incidents:
         [row] = self._rows("newest", cause=cause)
         return Incident(_alert(row["alert"]), row["times"], row["opened_at"], row["closed_at"])
 
-    def mailed(self, cause: str) -> None:
-        """Enter that the mail that was due is out."""
-        self._rows("mailed", cause=cause)
+    def mailed(self, cause: str) -> bool:
+        """Enter that the mail that was due is out.
+
+        Returns:
+            Whether the cause is gone since, of which nobody was told: that mail is due now, and the caller's to send.
+        """
+        return any(row["is_over"] for row in self._rows("mailed", cause=cause))
 
     def released(self, cause: str) -> None:
         """Enter that the mail that was due, of failure or recovery, could not be sent: it falls to the next sight."""

@@ -34,9 +34,8 @@ class ObjectStore:
 
     @cached_property
     def _place(self) -> tuple[Any, str]:
-        options = buckets.OPTIONS if self.root.startswith("s3:") else {}
         try:
-            filesystem, folder = fsspec.core.url_to_fs(self.root, **options)
+            filesystem, folder = fsspec.core.url_to_fs(self.root, **buckets.options(self.root))
         except (ImportError, ValueError) as error:
             raise StateError(
                 f"no such store can be opened: {error}", self.root, "correct SLUICE_OBJECT_STORE"

@@ -104,10 +104,12 @@ class Post:
         known = self.incidents.newest(alert.cause)
         letter = letters.failure(alert, known.opened_at, self.runbook_url, known.times)
         self._send(alert, letter)
-        self.incidents.mailed(alert.cause)
+        is_over = self.incidents.mailed(alert.cause)
         if alert.kind in PASSING:
             self.incidents.dismiss(alert.cause)
         self.spread(alert, letter)
+        if is_over:
+            self._mail_recovery(alert)
 
     def _mail_recovery(self, alert: Alert) -> None:
         known = self.incidents.newest(alert.cause)

@@ -155,7 +155,7 @@ def _fetch(uri: str, copy: Path) -> None:
     from sluice.adapters import buckets
 
     try:
-        filesystem, path = fsspec.core.url_to_fs(uri, **buckets.OPTIONS)
+        filesystem, path = fsspec.core.url_to_fs(uri, **buckets.options(uri))
         size = filesystem.info(path)["size"]
         if size <= MAX_BYTES:
             filesystem.get_file(path, str(copy))

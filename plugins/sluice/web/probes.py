@@ -166,7 +166,7 @@ def _registry(uri: str) -> Sight:
 
 
 def _store(root: str) -> Sight:
-    filesystem, folder = fsspec.core.url_to_fs(root, **(buckets.OPTIONS if root.startswith("s3:") else {}))
+    filesystem, folder = fsspec.core.url_to_fs(root, **buckets.options(root))
     if not isinstance(filesystem, LocalFileSystem):
         return _bucket(filesystem, folder, root)
     if not Path(folder).is_dir():

@@ -79,6 +79,18 @@ def test_a_recovery_that_could_not_be_sent_is_sent_when_it_can(post: Post, mailb
     assert mailbox.subjects == [DISK.title, DISK.recovery]
 
 
+def test_what_heals_while_its_mail_is_on_the_way_is_told_after_it(post: Post, mailbox: Mailbox) -> None:
+    def slowly(alert: Alert, letter: Letter) -> None:
+        if letter.subject == alert.title:
+            post.heal(alert.cause)
+        mailbox.take(alert, letter)
+
+    replace(post, deliver=slowly).tell(DISK, NOW)
+    post.catch_up(datetime.now(UTC) + 2 * PATIENCE)
+
+    assert mailbox.subjects == [DISK.title, DISK.recovery]
+
+
 def test_what_else_hears_of_it_is_told_after_the_mail_is_noted(post: Post, mailbox: Mailbox) -> None:
     """However long that takes: whoever catches up meanwhile finds nothing to send."""
 
