@@ -1,9 +1,9 @@
 """The daily drift check against Evidently on all rows, side by side: `make bench BENCH=drift`.
 
 Both look at the same rows of the same batches in a Postgres server of the benchmark's own, in turns, each time in a
-process that does nothing else. CPU is that process's, imports included, and the server's. Evidently reads its rows
-as Arrow, the fastest way there is here. It is asked as its documentation shows, by its preset for drift with tests and
-page, and is told the same distances and thresholds.
+process that does nothing else. CPU is that process's, imports included, and the server's. Evidently is asked as its
+documentation shows, by its preset for drift with tests and page, and is told the same distances and thresholds. Its
+rows come once as pandas reads them, and once as Arrow, the fastest way there is here.
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import drift_batches
 import psutil
 import psycopg2
-from psycopg2 import sql
 from throwaway import server
 
 from sluice import registry
@@ -36,7 +37,7 @@ from sluice.settings import settings
 if TYPE_CHECKING:
     import pandas as pd
 
-OURS, THEIRS = "the daily check", "Evidently on all rows"
+OURS, THEIRS, FASTER = "the daily check", "Evidently on all rows", "the same, by Arrow"
 VERSION = 1
 
 
@@ -76,41 +77,44 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch, server("warehouse") as addresses:
         warehouse = Warehouse(addresses["warehouse"], settings().sql)
         migrate(warehouse.dsn, settings().sql / "migrations")
-        batches = dict(prepare(warehouse, use_case, Path(scratch), arguments.rows, arguments.learned))
+        batches = dict(drift_batches.prepare(warehouse, use_case, Path(scratch), arguments.rows, arguments.learned))
         wanted = {name: batches[name] for name in arguments.scenario or batches}
         print(f"{use_case.name}: {arguments.rows:,} current rows, {arguments.learned:,} training rows", flush=True)
-        seen = {OURS: [], THEIRS: []}  # type: dict[str, list[Run]]
+        seen: dict[str, list[Run]] = {side: [] for side in SIDES}
         for name, batch in wanted.items():
             for side, runs in seen.items():
                 runs.append(run(warehouse, use_case, side, Path(scratch), batch))
-            report(name, seen[OURS][-1], seen[THEIRS][-1])
-        total(seen[OURS], seen[THEIRS])
+            report(name, {side: runs[-1] for side, runs in seen.items()})
+        total(seen)
 
 
-def report(name: str, ours: Run, theirs: Run) -> None:
+def report(name: str, seen: dict[str, Run]) -> None:
     """Print one scenario."""
     print(f"\n{name}")
-    for side, found in ((OURS, ours), (THEIRS, theirs)):
+    for side, found in seen.items():
         print(
             f"  {side:22} cpu {found.cpu:6.2f} s, of which imports {found.imports:5.2f} s"
             f"  wall {found.wall:6.2f} s  peak {found.peak_mb:5.0f} MB"
         )
-    drifted = [column for column, verdict in ours.drifted.items() if verdict]
-    others = [column for column, verdict in ours.drifted.items() if theirs.drifted[column] != verdict]
+    ours, theirs = seen[OURS].drifted, seen[THEIRS].drifted
+    drifted = [column for column, verdict in ours.items() if verdict]
+    others = [column for column, verdict in ours.items() if theirs[column] != verdict]
     same = f"other ones on {', '.join(others)}" if others else "the same"
-    print(f"  verdicts on {len(ours.drifted)} columns: {same}; drifted: {', '.join(drifted) or 'none'}", flush=True)
+    print(f"  verdicts on {len(ours)} columns: {same}; drifted: {', '.join(drifted) or 'none'}", flush=True)
 
 
-def total(ours: list[Run], theirs: list[Run]) -> None:
+def total(seen: dict[str, list[Run]]) -> None:
     """Print what all scenarios say together; of CPU the smallest, which is least disturbed."""
-    whole = min(r.cpu for r in ours), min(r.cpu for r in theirs)
-    work = min(r.cpu - r.imports for r in ours), min(r.cpu - r.imports for r in theirs)
-    same = sum(a.drifted == b.drifted for a, b in zip(ours, theirs, strict=True))
-    print(f"\n{len(ours)} scenarios; smallest CPU of each side")
-    print(f"imports counted:   {whole[0]:6.2f} s of {whole[1]:6.2f} s, {whole[1] / whole[0]:.1f} times less")
-    print(f"imported already:  {work[0]:6.2f} s of {work[1]:6.2f} s, {work[1] / work[0]:.1f} times less")
-    print(f"peak memory:       {max(r.peak_mb for r in ours):.0f} MB, and {max(r.peak_mb for r in theirs):.0f} MB")
-    print(f"same verdicts:     {same} of {len(ours)} scenarios")
+    ours = seen[OURS]
+    print(f"\n{len(ours)} scenarios; smallest CPU of each side, peak memory, how often the verdicts are the same")
+    for side, runs in seen.items():
+        whole, work = (min(r.cpu for r in runs), min(r.cpu - r.imports for r in runs))
+        times = whole / min(r.cpu for r in ours), work / min(r.cpu - r.imports for r in ours)
+        same = sum(a.drifted == b.drifted for a, b in zip(ours, runs, strict=True))
+        print(
+            f"  {side:22} imports counted {whole:6.2f} s, {times[0]:5.1f} of ours; imported already {work:6.2f} s,"
+            f" {times[1]:5.1f} of ours; {max(r.peak_mb for r in runs):5.0f} MB; the same in {same} of {len(ours)}"
+        )
 
 
 def run(warehouse: Warehouse, use_case: UseCase, side: str, folder: Path, batch: int) -> Run:
@@ -131,7 +135,7 @@ def run(warehouse: Warehouse, use_case: UseCase, side: str, folder: Path, batch:
 def look(use_case: UseCase, side: str, folder: Path, batch: int) -> None:
     """One side's look, measured from within; printed as JSON."""
     warehouse = Warehouse(settings().warehouse_dsn, settings().sql)
-    drifted, imports = (ours if side == OURS else theirs)(warehouse, use_case, folder, batch)
+    drifted, imports = SIDES[side](warehouse, use_case, folder, batch)
     status = Path("/proc/self/status").read_text(encoding="utf-8")
     # Of this program alone: what getrusage calls the peak may be that of the process that started it.
     peak = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
@@ -152,7 +156,13 @@ def ours(warehouse: Warehouse, use_case: UseCase, folder: Path, batch: int) -> t
     return {column.column: column.drifted for column in found.columns}, imports
 
 
-def theirs(warehouse: Warehouse, use_case: UseCase, folder: Path, batch: int) -> tuple[dict[str, bool | None], float]:
+def theirs(
+    read: Callable[[Warehouse, UseCase, int], pd.DataFrame],
+    warehouse: Warehouse,
+    use_case: UseCase,
+    folder: Path,
+    batch: int,
+) -> tuple[dict[str, bool | None], float]:
     """Evidently's report and tests, on all rows of both sides."""
     import pandas as pd
 
@@ -163,7 +173,7 @@ def theirs(warehouse: Warehouse, use_case: UseCase, folder: Path, batch: int) ->
     from evidently.presets import DataDriftPreset
 
     imports = _used()
-    names = [column.name for column in use_case.inputs] + [use_case.target]
+    names = drift_batches.names(use_case)
     numbers = [name for name in names if drift.scale(use_case, name) == "numerical"]
     others = [name for name in names if name not in numbers]
     definition = DataDefinition(numerical_columns=numbers, categorical_columns=others)
@@ -175,7 +185,7 @@ def theirs(warehouse: Warehouse, use_case: UseCase, folder: Path, batch: int) ->
         cat_method="jensenshannon",
         cat_threshold=policy.drift.categorical,
     )
-    reference, current = pd.read_parquet(folder / "learned.parquet"), rows(warehouse, use_case, names, batch)
+    reference, current = pd.read_parquet(folder / "learned.parquet"), read(warehouse, use_case, batch)
     snapshot = Report([preset], include_tests=True).run(
         Dataset.from_pandas(current[names], data_definition=definition),
         Dataset.from_pandas(reference[names], data_definition=definition),
@@ -185,110 +195,11 @@ def theirs(warehouse: Warehouse, use_case: UseCase, folder: Path, batch: int) ->
     return {name: found[name].drifted for name in names}, imports
 
 
-def rows(warehouse: Warehouse, use_case: UseCase, names: list[str], batch: int) -> pd.DataFrame:
-    """A batch's rows as Arrow brings them; a class by its name."""
-    table = sql.Identifier("landing", use_case.name)
-    classes = use_case.target if use_case.classes else None
-    cells = [sql.SQL("{0}::text AS {0}" if n == classes else "{0}").format(sql.Identifier(n)) for n in names]
-    statement = sql.SQL("SELECT {} FROM {} WHERE _batch_id = {}").format(
-        sql.SQL(", ").join(cells), table, sql.Literal(batch)
-    )
-    return warehouse.arrow(statement).to_pandas()
-
-
-def prepare(
-    warehouse: Warehouse, use_case: UseCase, scratch: Path, count: int, learned: int
-) -> Iterator[tuple[str, int]]:
-    """A release that learned from one sample, and batches of another: as it is, and changed in one way each."""
-    from sluice.adapters import bundles, histograms
-    from sluice.domain.contract import Golden
-
-    names = [column.name for column in use_case.inputs] + [use_case.target]
-    contract = _contract(use_case)
-    known = rows(warehouse, use_case, names, _land(warehouse, use_case, scratch, learned, seed=1))
-    known = known.assign(prediction=known[use_case.target])
-    known.to_parquet(scratch / "learned.parquet", index=False)
-    sample = known.sample(min(learned, use_case.monitoring.sample_rows), random_state=0)
-    frozen = histograms.freeze(contract, known)
-    golden = Golden(instances=(), predictions=())
-    bundles.write(scratch / "bundle", b"", contract, golden, sample, histograms=frozen)
-    clean = _land(warehouse, use_case, scratch, count, seed=2)
-    yield "clean", clean
-    numbers = [c for c in use_case.inputs if c.type in ("number", "integer")]
-    number = numbers[0].name
-    spread = f"(SELECT stddev({number}) FROM landing.{use_case.name})"  # noqa: S608 - the spec's own names
-    kind = "bigint" if numbers[0].type == "integer" else "double precision"
-    yield "one number shifted", _changed(warehouse, use_case, clean, {number: f"({number} + 0.5 * {spread})::{kind}"})
-    category = next((c for c in use_case.inputs if c.type == "category"), None)
-    if category is not None and category.categories:
-        label = category.categories[0].replace("'", "''")
-        mixed = f"CASE WHEN _row % 5 = 0 THEN '{label}' ELSE {category.name} END"
-        yield "category mix changed", _changed(warehouse, use_case, clean, {category.name: mixed})
-    slow = {c.name: f"{c.name} * (1 + 0.6 * _row / {count})" for c in numbers if c.type == "number"}
-    yield "slow drift", _changed(warehouse, use_case, clean, slow)
-    spike = {number: f"CASE WHEN _row % 10 = 0 THEN (6 * {spread})::{kind} ELSE {number} END"}
-    yield "spike at one value", _changed(warehouse, use_case, clean, spike)
-
-
-def _land(warehouse: Warehouse, use_case: UseCase, scratch: Path, count: int, seed: int) -> int:
-    from sluice.ingestion import batches, samples, sources
-
-    folder = settings().use_cases / use_case.name
-    path = scratch / f"{seed}.csv"
-    samples.write(path, samples.read(folder), use_case.columns, rows=count, seed=seed)
-    with sources.resolve(use_case, path.parent, path.name) as source:
-        batch = batches.land(warehouse, use_case, source)
-    path.unlink()
-    return _accept(warehouse, batch.batch_id)
-
-
-def _changed(warehouse: Warehouse, use_case: UseCase, clean: int, changes: dict[str, str]) -> int:
-    """A copy of a batch in which some columns are something else."""
-    copied = warehouse.rows(
-        "INSERT INTO ingest.batches (use_case, source_uri, sha256, bytes, rows, status)"
-        " SELECT use_case, source_uri, sha256 || random()::text, bytes, rows, status FROM ingest.batches"
-        " WHERE batch_id = %(clean)s RETURNING batch_id",
-        {"clean": clean},
-    )
-    batch: int = copied[0]["batch_id"]
-    names = ", ".join(column.name for column in use_case.columns)
-    values = ", ".join(changes.get(column.name, column.name) for column in use_case.columns)
-    landing = f"landing.{use_case.name}"
-    partition = f"{landing}_changed_{batch}"
-    warehouse.execute(f"CREATE TABLE {partition} PARTITION OF {landing} FOR VALUES IN ({batch})")
-    source = f"SELECT {values}, {batch}, _row FROM {landing} WHERE _batch_id = {clean}"  # noqa: S608 - as above
-    warehouse.execute(f"INSERT INTO {partition} ({names}, _batch_id, _row) {source}")
-    return _accept(warehouse, batch)
-
-
-def _accept(warehouse: Warehouse, batch: int) -> int:
-    accepted = "UPDATE ingest.batches SET status = 'accepted', quarantined = 0, current_since = now()"
-    warehouse.execute(f"{accepted} WHERE batch_id = %(batch)s", {"batch": batch})
-    with closing(psycopg2.connect(warehouse.dsn)) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute("VACUUM ANALYZE")
-    return batch
-
-
-def _contract(use_case: UseCase) -> Any:
-    from sluice.domain.contract import Contract, Input, Label, Limits, Lineage, Output
-
-    return Contract(
-        use_case=use_case.name,
-        title=use_case.title,
-        task=use_case.task,
-        family="none",
-        inputs=tuple(Input(name=c.name, type=c.type) for c in use_case.inputs if c.type != "timestamp"),
-        output=Output(name=use_case.target, labels=tuple(Label(value=c, title=c) for c in use_case.classes)),
-        limits=Limits(max_instances=1, missing="reject", unknown_fields="reject", unseen_category="ignore"),
-        example=use_case.serving.example,
-        metrics={},
-        lineage=Lineage(run_id="", snapshot_id="", spec_sha256="", test_share=0.0, identity=()),
-        libraries={},
-        runtime_sha256="",
-        trained_at="2026-01-01T00:00:00+00:00",
-    )
+SIDES = {
+    OURS: ours,
+    THEIRS: partial(theirs, drift_batches.by_pandas),
+    FASTER: partial(theirs, drift_batches.by_arrow),
+}
 
 
 def _used() -> float:

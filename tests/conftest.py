@@ -24,13 +24,13 @@ from tests import buckets
 from tests.bentos import servers
 from tests.bentos.servers import Mlflow
 from tests.buckets import S3
-from tests.live import live
+from tests.live import STANDING, _at_last, live
 
 if TYPE_CHECKING:
     from xdist.remote import Producer
     from xdist.scheduler import LoadFileScheduling
 
-__all__ = ["live"]
+__all__ = ["_at_last", "live"]
 
 # Before anything imports its client: the hub of the tests takes large files over plain HTTP alone.
 os.environ["HF_HUB_DISABLE_XET"] = "1"
@@ -39,14 +39,15 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 STATEMENTS = REPOSITORY / "include" / "sql"
 PASSWORD = "only-for-tests"
 DATABASES = count(1)
-#: What uses a stack or the container engine, which there is one of: of several processes one runs all of a group.
+#: What uses a stack or the container engine, which there is one of: of several processes one runs all of a group, file
+#: by file as they stand here. A journey begins where there is no champion.
 SHARING = {
     "the stack and the engine": (
         "tests/browser/test_walk.py",
+        "tests/integration/test_journey.py",
         "tests/integration/test_approval.py",
         "tests/integration/test_backup.py",
         "tests/integration/test_classes.py",
-        "tests/integration/test_journey.py",
         "tests/integration/test_killed.py",
         "tests/integration/test_new_use_case.py",
         "tests/integration/test_rollback.py",
@@ -78,6 +79,12 @@ def _settings_of_its_own() -> Iterator[None]:
     settings.cache_clear()
 
 
+def turn(nodeid: str) -> int:
+    """When the file of a test has its turn: what takes longest, and shares something, before everything else."""
+    files = [file for shared in SHARING.values() for file in shared]
+    return next((place for place, file in enumerate(files) if nodeid.startswith(file)), len(files))
+
+
 def real_data_folder() -> Path:
     """Where the public data sets are, if they are anywhere."""
     return Path(os.environ.get("SLUICE_REAL_DATA", REPOSITORY.parent / "shared" / "data"))
@@ -94,9 +101,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if _needs_stack(item):
             item.add_marker(pytest.mark.integration)
-    if hasattr(config, "workerinput"):
-        # What takes longest begins first.
-        items.sort(key=lambda item: group(item.nodeid) is None)
+    items.sort(key=lambda item: turn(item.nodeid))
     there = {
         "real_data": real_data_folder().is_dir(),
         "container": container_engine() is not None,
@@ -113,6 +118,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """What several processes could share must be known to be shared."""
     if (_needs_stack(item) or item.get_closest_marker("container")) and group(item.nodeid) is None:
         pytest.fail("this uses the stack or the engine: name its file in SHARING of tests/conftest.py", pytrace=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None]:
+    """A stack does not stand beside tests that do not use it: idle, it takes half a processor from them."""
+    yield
+    if group(item.nodeid) != (group(nextitem.nodeid) if nextitem else None):
+        STANDING.down()
 
 
 def _needs_stack(item: pytest.Item) -> bool:

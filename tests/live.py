@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -101,11 +101,38 @@ class LiveStack:
             time.sleep(0.5)
 
 
+class Standing:
+    """The stack that a group of tests shares: up for the first that asks, down after the last, whatever else runs."""
+
+    def __init__(self) -> None:
+        self._stack: LiveStack | None = None
+        self._end = ExitStack()
+
+    def up(self, factory: pytest.TempPathFactory) -> LiveStack:
+        """The stack, started if it is not."""
+        if self._stack is None:
+            self._stack = self._end.enter_context(started(factory))
+        return self._stack
+
+    def down(self) -> None:
+        """Stop the stack if there is one."""
+        self._stack = None
+        self._end.close()
+
+
+STANDING = Standing()
+
+
 @pytest.fixture(scope="session")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
-    """The stack, up and healthy, with a copy of the use cases and of the DAG files; down again at the end."""
-    with started(tmp_path_factory) as stack:
-        yield stack
+def _at_last() -> Iterator[None]:
+    yield
+    STANDING.down()
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory, _at_last: None) -> LiveStack:
+    """The stack, up and healthy, with a copy of the use cases and of the DAG files."""
+    return STANDING.up(tmp_path_factory)
 
 
 @contextmanager

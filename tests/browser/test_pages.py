@@ -72,7 +72,7 @@ def sign_in(live: LiveStack, chromium: Browser) -> Iterator[Open]:
             page.get_by_label("Username").fill(who)
             page.get_by_label("Password", exact=True).fill(getattr(live.addresses.credentials, who))
             page.get_by_role("button", name="Sign in").click()
-            expect(page.get_by_role("link", name="Dags")).to_be_visible(timeout=PATIENCE)
+            expect(page.get_by_role("link", name="Dags", exact=True)).to_be_visible(timeout=PATIENCE)
             contexts[key] = page
         page = contexts[key]
         page.goto(f"{live.addresses.airflow}/sluice/{path}")

@@ -33,7 +33,7 @@ def page(live: LiveStack) -> Iterator[Page]:
         page.get_by_label("Username").fill("admin")
         page.get_by_label("Password").fill(live.addresses.credentials.admin)
         page.get_by_role("button", name="Sign in").click()
-        expect(page.get_by_role("link", name="Dags")).to_be_visible(timeout=PATIENCE)
+        expect(page.get_by_role("link", name="Dags", exact=True)).to_be_visible(timeout=PATIENCE)
         yield page
         browser.close()
 

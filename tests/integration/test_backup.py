@@ -30,6 +30,8 @@ from sluice.release.ledger import moves
 from tests.bentos.servers import eventually
 from tests.live import REPOSITORY, STATEMENTS, LiveStack
 
+pytestmark = pytest.mark.soak
+
 ROWS = 50
 #: What tells how it came to what serves, and what was asked of it.
 HISTORY = ("ingest.batches", "ml.snapshots", "ml.decisions", "ml.releases", "ml.deployments", "monitoring.reports")
@@ -137,7 +139,6 @@ def started(state: State, program: Program) -> subprocess.Popen[bytes]:
 
 
 # The stack beside the others; tests/unit/local has the rest without one.
-@pytest.mark.soak
 def test_an_empty_stack_serves_the_same_champion_with_the_same_predictions(
     before: Before, empty: State, live: LiveStack
 ) -> None:
@@ -168,7 +169,6 @@ def test_an_empty_stack_serves_the_same_champion_with_the_same_predictions(
     assert second.of("artifacts") == first.of("artifacts")
 
 
-@pytest.mark.soak
 def test_a_stack_that_came_back_is_upgraded_and_goes_on(before: Before, empty: State) -> None:
     assert make(empty, "restore", f"FROM={before.backup}").returncode == 0
     ports.remember(empty, ports.Choice({name: free_port() for name in expected(use_cases())}))

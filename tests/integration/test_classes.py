@@ -8,7 +8,7 @@ from sluice.domain.use_case import UseCase
 from tests.live import LiveStack
 
 
-@pytest.fixture(params=["loan", "phishing"])
+@pytest.fixture(params=["loan", pytest.param("phishing", marks=pytest.mark.soak)])
 def classes(request: pytest.FixtureRequest, use_cases: tuple[UseCase, ...]) -> UseCase:
     """Each shipped use case whose target is a class."""
     return next(use_case for use_case in use_cases if use_case.name == request.param)

@@ -97,7 +97,17 @@ def test_a_killed_endpoint_comes_back_with_its_champion(live: LiveStack, served:
     until(lambda: _answers(live, housing) == champion)
 
 
-@pytest.mark.parametrize("program", ["scheduler", "mlflow", "postgres", "dag-processor", "api-server", "triggerer"])
+@pytest.mark.parametrize(
+    "program",
+    [
+        "scheduler",
+        "postgres",
+        *(
+            pytest.param(other, marks=pytest.mark.soak)
+            for other in ("mlflow", "dag-processor", "api-server", "triggerer")
+        ),
+    ],
+)
 def test_a_killed_program_does_not_stop_the_run(live: LiveStack, served: int, program: str) -> None:
     """The run ends well, or fails with a mail; the champion and the batches stay what they were."""
     champion = live.champion("housing")

@@ -38,7 +38,7 @@ def drafted(live: LiveStack, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.mark.parametrize("name", ["wine", "shop_visits"])
+@pytest.mark.parametrize("name", ["wine", pytest.param("shop_visits", marks=pytest.mark.soak)])
 def test_a_file_leads_to_a_live_endpoint(live: LiveStack, drafted: dict[str, Path], name: str) -> None:
     example = yaml.safe_load((drafted[name] / "use_case.yaml").read_text(encoding="utf-8"))["serving"]["example"]
     addresses = live.stack.up(print, lambda _: None)

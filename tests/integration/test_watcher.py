@@ -159,7 +159,10 @@ def test_each_fault_is_one_mail_to_whom_it_concerns_and_its_end_another(
 
 @pytest.mark.parametrize(
     ("program", "stage", "words"),
-    [("api-server", "airflow", "does not answer"), ("postgres", "warehouse", "does not answer")],
+    [
+        pytest.param("api-server", "airflow", "does not answer", marks=pytest.mark.soak),
+        ("postgres", "warehouse", "does not answer"),
+    ],
 )
 def test_what_takes_others_with_it_is_one_mail(
     live: LiveStack, quick: str, program: str, stage: str, words: str
