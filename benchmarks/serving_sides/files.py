@@ -32,8 +32,8 @@ class Sent:
     cpu: float
 
 
-def send(one: Server, file: Path, answer: Path) -> Sent:
-    """Send a file and keep the answer.
+def send(one: Server, file: Path, answer: Path, path: str = "/predict/file") -> Sent:
+    """Send a file to one of a server's addresses and keep the answer.
 
     Raises:
         SystemExit: It was not answered.
@@ -47,7 +47,7 @@ def send(one: Server, file: Path, answer: Path) -> Sent:
     command = ["curl", "-sS", "--fail", "--noproxy", "*", *options, *body, "-o", str(answer)]
     before, begun = cpu(one.process), time.perf_counter()
     ended = subprocess.run(  # noqa: S603
-        [*command, f"{one.url}/predict/file"], check=False, capture_output=True, text=True
+        [*command, f"{one.url}{path}"], check=False, capture_output=True, text=True
     )
     seconds = time.perf_counter() - begun
     if ended.returncode:

@@ -75,7 +75,7 @@ class Settings(BaseModel):
     """Sites whose pages may ask, separated by commas; `*` alone for all."""
     hsts: int = Field(default=0, ge=0, alias="SLUICE_HSTS")
     """Seconds for which browsers shall reach this service by HTTPS alone; 0 to say nothing of it."""
-    log_rows: int = Field(default=100_000, ge=1, alias="SLUICE_LOG_ROWS")
+    log_rows: int = Field(default=70_000, ge=1, alias="SLUICE_LOG_ROWS")
     """Most predictions that wait for the database; more are dropped and counted."""
     hash_key: SecretStr | None = Field(default=None, min_length=16, alias="SLUICE_HASH_KEY")
     """Of the hashes that are logged for inputs marked `sensitive: hash`; if absent, these are not logged at all."""

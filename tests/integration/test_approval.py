@@ -179,6 +179,7 @@ def test_a_yes_deploys_in_the_name_of_who_said_it(live: LiveStack, approved: Run
     assert "says admin" in page.text
 
 
+@pytest.mark.soak
 def test_force_deploys_what_the_gate_rejects_without_a_question(live: LiveStack, approved: Run) -> None:
     training = live.run(f"{NAME}_train", trials=6, again=True)
     rejected = live.finish(live.airflow.started_by(training, PROMOTE))
@@ -204,6 +205,7 @@ def test_force_deploys_what_the_gate_rejects_without_a_question(live: LiveStack,
     assert move.reason.startswith("forced: for the fair; set aside: ")
 
 
+@pytest.mark.soak
 def test_a_training_that_a_person_wants_after_a_check_carries_the_reason(live: LiveStack, approved: Run) -> None:
     run = asking(live, f"{NAME}_monitor", "ask_retraining", current="validated")
     admin = person(live, "admin")

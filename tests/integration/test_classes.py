@@ -7,8 +7,10 @@ import pytest
 from sluice.domain.use_case import UseCase
 from tests.live import LiveStack
 
+pytestmark = pytest.mark.soak
 
-@pytest.fixture(params=["loan", pytest.param("phishing", marks=pytest.mark.soak)])
+
+@pytest.fixture(params=["loan", "phishing"])
 def classes(request: pytest.FixtureRequest, use_cases: tuple[UseCase, ...]) -> UseCase:
     """Each shipped use case whose target is a class."""
     return next(use_case for use_case in use_cases if use_case.name == request.param)

@@ -64,6 +64,7 @@ def test_a_killed_ingestion_leaves_one_whole_batch(live: LiveStack, served: int,
     assert counted["rows"] + batches[0]["quarantined"] == 9000
 
 
+@pytest.mark.soak
 def test_a_killed_search_goes_on_with_the_trials_it_has(live: LiveStack, served: int) -> None:
     live.run("housing_ingest", source="sample:housing?rows=9000&seed=4712")
     studies = Warehouse(live.addresses.database("optuna"), live.warehouse.statements)

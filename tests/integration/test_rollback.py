@@ -140,6 +140,7 @@ def canaried(live: LiveStack, versions: tuple[int, int]) -> Iterator[Callable[[i
     spec.write_text(before, encoding="utf-8")
 
 
+@pytest.mark.soak
 def test_a_canary_takes_over_by_itself(
     live: LiveStack, versions: tuple[int, int], housing: UseCase, canaried: Callable[[int], None]
 ) -> None:
@@ -159,6 +160,7 @@ def test_a_canary_takes_over_by_itself(
     assert (first.action, first.share, last.action, last.to_version) == ("canary", 0.5, "promote", other)
 
 
+@pytest.mark.soak
 def test_going_back_ends_a_canary(
     live: LiveStack, versions: tuple[int, int], housing: UseCase, canaried: Callable[[int], None]
 ) -> None:

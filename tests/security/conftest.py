@@ -27,7 +27,7 @@ def prepared(postgres_server: Server, tmp_path_factory: pytest.TempPathFactory) 
     return made
 
 
-@pytest.fixture(scope="module", params=["fab", "simple"])
+@pytest.fixture(scope="module", params=["fab", pytest.param("simple", marks=pytest.mark.soak)])
 def airflow(
     request: pytest.FixtureRequest, prepared: Airflow, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Airflow]:

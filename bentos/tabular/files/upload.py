@@ -157,7 +157,7 @@ class Upload:
                 last = not piece
                 for block in await self._blamed(exchange, release, self._aside(scorer.cut, piece)):
                     under_way.append(asyncio.ensure_future(self._aside(scorer.answer, block)))
-                    if len(under_way) > THREADS + 1:
+                    if len(under_way) > THREADS:
                         yield await self._blamed(exchange, release, under_way.popleft())
                 # Whoever sends a little at a time waits for the answer to that.
                 while under_way and len(piece) < SIZE:

@@ -57,6 +57,7 @@ class Incidents:
             "occasion": alert.occasion,
             "alert": json.dumps(asdict(alert.printable())),
             "now": now,
+            "told_at": None,
             "patience": PATIENCE,
             "reminder": REMINDER,
             "passing": list(PASSING),
@@ -67,7 +68,7 @@ class Incidents:
             if is_general and fetch(connection, self.warehouse.statement("incidents/group"), values):
                 # Of two tasks either may fail first the next time; a run is always the last to speak.
                 if alert.kind != "run_failed":
-                    fetch(connection, self.warehouse.statement("incidents/follow"), values)
+                    fetch(connection, self.warehouse.statement("incidents/open"), values | {"told_at": now})
                 return False
             fetch(connection, self.warehouse.statement("incidents/open"), values)
             return bool(fetch(connection, self.warehouse.statement("incidents/claim"), values))
