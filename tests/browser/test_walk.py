@@ -8,34 +8,26 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.conftest import PATIENCE
 from tests.live import LiveStack
 
 pytestmark = pytest.mark.browser
 
-QUIET = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
-PATIENCE = 60_000
-
 
 @pytest.fixture
-def page(live: LiveStack) -> Iterator[Page]:
-    """A browser that is signed in as admin."""
-    with sync_playwright() as playwright:
-        chromium = next(p for p in ("/usr/bin/chromium", "/usr/bin/google-chrome") if Path(p).exists())
-        browser = playwright.chromium.launch(executable_path=chromium, args=list(QUIET))
-        page = browser.new_page(viewport={"width": 1400, "height": 900})
+def page(live: LiveStack, chromium: Browser) -> Iterator[Page]:
+    """A page for somebody who is signed in as admin."""
+    with chromium.new_context(viewport={"width": 1400, "height": 900}) as context:
+        page = context.new_page()
         page.set_default_timeout(PATIENCE)
         page.goto(live.addresses.airflow)
         page.get_by_label("Username").fill("admin")
         page.get_by_label("Password").fill(live.addresses.credentials.admin)
         page.get_by_role("button", name="Sign in").click()
-        expect(page.get_by_role("link", name="Dags", exact=True)).to_be_visible(timeout=PATIENCE)
+        expect(page.get_by_role("link", name="Dags", exact=True)).to_be_visible()
         yield page
-        browser.close()
 
 
 def test_a_person_triggers_an_ingestion_and_opens_its_report(live: LiveStack, page: Page, tmp_path: Path) -> None:
