@@ -30,6 +30,7 @@ from sluice.release.ledger import moves
 from tests.bentos.servers import eventually
 from tests.live import REPOSITORY, STATEMENTS, LiveStack
 
+# A stack beside the others, for minutes; tests/unit/local has what can be asked without one.
 pytestmark = pytest.mark.soak
 
 ROWS = 50
@@ -138,7 +139,6 @@ def started(state: State, program: Program) -> subprocess.Popen[bytes]:
         )
 
 
-# The stack beside the others; tests/unit/local has the rest without one.
 def test_an_empty_stack_serves_the_same_champion_with_the_same_predictions(
     before: Before, empty: State, live: LiveStack
 ) -> None:
