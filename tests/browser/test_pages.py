@@ -17,6 +17,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, Request, expect
 
 from sluice.registry import find
+from tests.browser.conftest import PATIENCE
 from tests.live import REPOSITORY, LiveStack
 from tests.unit.web import history
 
@@ -25,7 +26,6 @@ pytestmark = pytest.mark.browser
 Who = Literal["admin", "viewer"]
 Open = Callable[..., Page]
 
-PATIENCE = 60_000
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 CALM, TURNED, DRIFTING = TOLD = ("shown_calm", "shown_turned", "shown_drifting")
 PAGES = ("use_cases", *(f"use_cases/{name}" for name in TOLD), "platform")
@@ -72,7 +72,7 @@ def sign_in(live: LiveStack, chromium: Browser) -> Iterator[Open]:
             page.get_by_label("Username").fill(who)
             page.get_by_label("Password", exact=True).fill(getattr(live.addresses.credentials, who))
             page.get_by_role("button", name="Sign in").click()
-            expect(page.get_by_role("link", name="Dags", exact=True)).to_be_visible(timeout=PATIENCE)
+            expect(page.get_by_role("link", name="Dags", exact=True)).to_be_visible()
             contexts[key] = page
         page = contexts[key]
         page.goto(f"{live.addresses.airflow}/sluice/{path}")
@@ -101,9 +101,9 @@ def test_a_person_comes_from_airflow_to_every_use_case(live: LiveStack, sign_in:
 
     view = page.frame_locator("iframe")
     for name in TOLD:
-        expect(view.get_by_role("heading", name=name)).to_be_visible(timeout=PATIENCE)
+        expect(view.get_by_role("heading", name=name)).to_be_visible()
     view.get_by_role("link", name=TURNED.title()).click()
-    expect(view.get_by_role("heading", name="Last decisions")).to_be_visible(timeout=PATIENCE)
+    expect(view.get_by_role("heading", name="Last decisions")).to_be_visible()
 
 
 @pytest.mark.usefixtures("told")
@@ -212,4 +212,4 @@ def test_pages_are_for_everybody_and_every_screen(
     page.keyboard.press("Tab")
     assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Batches and quarantine")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("heading", name="Batches and quarantine")).to_be_visible()

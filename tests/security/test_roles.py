@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from local.secrets import leaks
+from tests.browser.conftest import PATIENCE
 from tests.security.airflows import PEOPLE, Airflow, Who, password
 from watcher import airflow as watched
 from watcher.sight import Seen
@@ -26,7 +27,6 @@ WHY = {"reason": "wrong prices"}
 HIDDEN = "the-word-of-the-source"
 
 PAGES = ("/sluice/use_cases", "/sluice/use_cases/housing", "/sluice/platform")
-PATIENCE = 60_000
 Open = Callable[[Who, str], Page]
 
 #: Everybody may mark what they like to look at; nothing but their own list changes.
@@ -236,7 +236,7 @@ def test_a_wrong_password_opens_nothing(airflow: Airflow) -> None:
 def test_the_button_that_trains_is_for_who_may(airflow: Airflow, sign_in: Open, who: Who, begun: int) -> None:
     before = runs(airflow)
     page = sign_in(who, "/sluice/use_cases")
-    expect(page.get_by_role("heading", name="Housing prices")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("heading", name="Housing prices")).to_be_visible()
     page.goto(f"{airflow.url}/dags/housing_train")
     page.get_by_role("button", name="Trigger").first.click()
     with page.expect_response(lambda said: said.request.method == "POST") as answer:
@@ -244,7 +244,7 @@ def test_the_button_that_trains_is_for_who_may(airflow: Airflow, sign_in: Open, 
 
     assert answer.value.status == (200 if begun else 403)
     if not begun:
-        expect(page.get_by_text("You do not have permission").first).to_be_visible(timeout=PATIENCE)
+        expect(page.get_by_text("You do not have permission").first).to_be_visible()
     assert runs(airflow) - before == begun
 
 
