@@ -59,7 +59,16 @@ def ended(service: Service) -> float:
 
 def counted(service: Service) -> int:
     """How many predictions it said at its end that it could not log."""
-    told = re.findall(r"(\d+) predictions could not be logged before the end", service.log)
+    return _told(service, r"(\d+) predictions could not be logged before the end")
+
+
+def doubted(service: Service) -> int:
+    """How many of them were being committed when the connection ended."""
+    return _told(service, r"(\d+) of them may be there nevertheless")
+
+
+def _told(service: Service, pattern: str) -> int:
+    told = re.findall(pattern, service.log)
     assert len(told) <= WORKERS
     return sum(map(int, told))
 
@@ -93,9 +102,10 @@ def test_without_a_database_the_end_comes_in_time_and_what_is_lost_is_counted(
         more(load)
         seconds = ended(service)
     books = audit(warehouse.dsn, load)
-    say(f"end with the database {how}: {seconds:.1f} s, {counted(service)} predictions counted as lost")
+    lost, doubtful = counted(service), doubted(service)
+    say(f"end with the database {how}: {seconds:.1f} s, {lost} predictions counted as lost, {doubtful} in doubt")
     # The last answers of all were perhaps not heard, though they were given.
-    assert books.missing <= counted(service) <= books.missing + CLIENTS * 100
+    assert lost - doubtful - CLIENTS * 100 <= books.missing <= lost
     assert books.wrong == []
     assert books.missing > 0
     assert seconds < LONGEST

@@ -61,7 +61,7 @@ class Log:
         self._waiting: deque[Line] = deque()
         #: Taken from the queue and not settled yet; the last one is written next.
         self._batches: list[Sequence[Line]] = []
-        #: Whether that one was tried before, and may have been written: its end was not heard of.
+        #: Whether that one may have been written already: its end was asked for, and not heard of.
         self._in_doubt = False
         self._rows = 0
         self._lock = threading.Lock()
@@ -124,9 +124,14 @@ class Log:
             self._thread.join(timeout=1)
         with self._lock:
             lost, self._capacity = self._rows, 0
+            doubtful = sum(line.size for line in self._batches[-1]) if self._in_doubt else 0
         if lost:
             logger.error("%d predictions could not be logged before the end", lost)
             self._on_drop(lost)
+        if doubtful:
+            logger.error(
+                "%d of them may be there nevertheless: the warehouse never said how their write ended", doubtful
+            )
 
     def _run(self) -> None:
         failures = 0
@@ -181,7 +186,7 @@ class Log:
 
     def _write(self, batch: Sequence[Line]) -> None:
         """Write a batch whole; where a record is the fault, leave the halves, until only that one is left out."""
-        in_doubt, self._in_doubt = self._in_doubt, True
+        in_doubt = self._in_doubt
         try:
             self._copy(batch)
         except psycopg2.errors.UniqueViolation:
@@ -210,6 +215,8 @@ class Log:
                 cursor.copy_expert(entries.ANSWERS, io.BytesIO(entries.copied(answers)), PIECE)
             if failures:
                 cursor.copy_expert(entries.FAILURES, io.BytesIO(entries.copied(failures)), PIECE)
+            # From here to the answer to the commit nobody can tell, if the connection ends.
+            self._in_doubt = True
         self._days.update(days)
 
     def _settle(self, tell: Callable[[int], None]) -> None:

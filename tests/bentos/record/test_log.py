@@ -417,6 +417,26 @@ def test_what_was_written_without_a_word_is_written_and_counted_once(
     assert (sum(written), drops) == (1 + sum(map(len, rows)), [])
 
 
+def test_what_nobody_can_tell_at_the_end_is_counted_as_lost_and_named(
+    forgetful: Database, drops: list[int], caplog: pytest.LogCaptureFixture
+) -> None:
+    warehouse, written = Warehouse(forgetful.dsn, Path()), []
+    standing = Standing()
+    log = Log(
+        forgetful.dsn, "rents", Heartbeat("rents", "r" * 64, lambda: standing), 1000, drops.append, written.append
+    )
+    log.start()
+    eventually(lambda: len(written) == 2)
+    settings(forgetful, "'nowhere'")
+    log.offer(entry((1, "a"), (2, "b")))
+    eventually(lambda: warehouse.rows("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'"))
+    log.offer(entry((3, "c")))
+    log.close(patience=0.1)
+    assert drops == [3]
+    assert "3 predictions could not be logged before the end" in caplog.text
+    assert "2 of them may be there nevertheless" in caplog.text
+
+
 def settings(database: Database, standbys: str) -> None:
     """Let a database wait for these copies of it before it says that something is written."""
     with contextlib.closing(psycopg2.connect(database.dsn)) as link, link.cursor() as cursor:
