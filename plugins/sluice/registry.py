@@ -71,16 +71,18 @@ def read(path: Path) -> UseCase:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        document = yaml.safe_load(text)
+        # Parsed once: that is most of what reading takes, and every parsing of a DAG file reads every spec.
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        if repeated := _repeated_key(node):
+            where = f"{path}:{repeated.start_mark.line + 1}"
+            raise SpecError(f"the key {repeated.value!r} is there twice", where, "keep one of the two")
+        document = loader.construct_document(node) if node else None
         # As JSON, because a strict model takes a JSON list for a tuple and nothing else by guessing.
         written = json.dumps(document, default=str)
     # YAML can also say what is no value (a month 13), what is no JSON (a date as a key) and what has no end.
     except (OSError, yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         raise SpecError(f"the spec cannot be read: {error}", str(path), "correct the YAML") from error
-    if repeated := _repeated_key(node):
-        where = f"{path}:{repeated.start_mark.line + 1}"
-        raise SpecError(f"the key {repeated.value!r} is there twice", where, "keep one of the two")
     if not isinstance(document, dict):
         raise SpecError("the spec is not a mapping", str(path), "start from another use case's spec")
     try:
@@ -104,9 +106,11 @@ def _repeated_key(node: yaml.Node | None) -> yaml.Node | None:
         return None
     seen: set[str] = set()
     for key, value in node.value:
-        if key.value in seen:
+        # A key may be a list or a mapping too, which is refused for that.
+        name = str(key.value)
+        if name in seen:
             return cast("yaml.Node", key)
-        seen.add(str(key.value))
+        seen.add(name)
         if found := _repeated_key(value):
             return found
     return None

@@ -6,6 +6,7 @@ import ast
 import sys
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
@@ -49,6 +50,65 @@ def listings(names: Collection[str]) -> Iterator[None]:
         yield
     finally:
         sys.meta_path.remove(finder)
+
+
+class StandIn:
+    """A name out of a module that is imported once the name is used: called, or asked for something of its own."""
+
+    def __init__(self, module: str, name: str) -> None:
+        self._module, self._name = module, name
+
+    def __call__(self, *given: Any, **named: Any) -> Any:
+        return self._meant()(*given, **named)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._meant(), name)
+
+    def _meant(self) -> Any:
+        return getattr(import_module(self._module), self._name)
+
+
+@contextmanager
+def later(library: str) -> Iterator[None]:
+    """Import modules that import a library without it: the names that they take from it are stand-ins.
+
+    Args:
+        library: Its package. One that has been imported before stays what it is.
+    """
+    if library in sys.modules:
+        yield
+        return
+    finder = _Absent(library)
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+        # Whoever imports the library from here on gets it.
+        for name in finder.found:
+            sys.modules.pop(name, None)
+
+
+class _Absent(MetaPathFinder, Loader):
+    """Finds every module of one library, and in each whatever is asked for."""
+
+    def __init__(self, library: str) -> None:
+        self._library = library
+        self.found: list[str] = []
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname.partition(".")[0] != self._library:
+            return None
+        self.found.append(fullname)
+        return ModuleSpec(fullname, self, is_package=True)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__dict__["__getattr__"] = partial(StandIn, module.__name__)
 
 
 class _Finder(MetaPathFinder):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sluice.domain.monitoring import Monitoring
 from sluice.monitoring.comparison import JENSEN_SHANNON, WASSERSTEIN, Sampled
-from sluice.monitoring.imports import listings
+from sluice.monitoring.imports import later, listings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,7 +100,8 @@ def load() -> None:
     """Import what compares, which is most of what a check of few rows costs."""
     # Before the import: the library counts its users over the network unless this is set.
     os.environ.setdefault("DO_NOT_TRACK", "1")
-    with uncollected(), listings(LISTINGS):
+    # What it has scikit-learn for is the comparison of texts, and importing that takes as long as all of Evidently.
+    with uncollected(), listings(LISTINGS), later("sklearn"):
         from evidently import DataDefinition, Dataset, Report  # noqa: F401
         from evidently.metrics import ValueDrift  # noqa: F401
 

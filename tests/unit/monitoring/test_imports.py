@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sluice.monitoring.imports import listings
+from sluice.monitoring.imports import later, listings
 
 
 @pytest.fixture
@@ -60,3 +60,34 @@ def test_other_packages_and_later_ones_run_as_ever(library: Path) -> None:
         importlib.import_module("quay")
 
     assert ran(library) == ["crane", "warden"]
+
+
+def test_names_out_of_a_library_that_comes_later_are_had_when_they_are_used(
+    library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (library / "quay" / "warden.py").open("a") as warden:
+        warden.write("class Hook:\n    load = 3\n\n    def __init__(self, at):\n        self.at = at\n")
+    (library / "yard.py").write_text("from quay.warden import Hook\n")
+    with later("quay"):
+        yard = importlib.import_module("yard")
+    monkeypatch.delitem(sys.modules, "yard")
+
+    assert ran(library) == []
+    assert (yard.Hook(at=4).at, yard.Hook.load) == (4, 3)
+    assert type(yard.Hook(at=4)) is importlib.import_module("quay.warden").Hook
+
+
+def test_a_name_that_a_library_does_not_have_is_missed_when_it_is_used(library: Path) -> None:
+    with later("quay"):
+        rope = importlib.import_module("quay").rope
+
+    with pytest.raises(AttributeError, match="rope"):
+        rope()
+
+
+def test_a_library_that_is_there_is_not_put_off(library: Path) -> None:
+    quay = importlib.import_module("quay")
+    with later("quay"):
+        assert importlib.import_module("quay.crane").lift == 5
+
+    assert sys.modules["quay"] is quay
