@@ -120,6 +120,8 @@ def _accept(warehouse: Warehouse, batch: int) -> int:
         connection.autocommit = True
         with connection.cursor() as cursor:
             cursor.execute("VACUUM ANALYZE")
+            # Or the batch would be written to the disk beside whoever looks at it first.
+            cursor.execute("CHECKPOINT")
     return batch
 
 

@@ -36,7 +36,7 @@ class Drift:
         drifted_share: Drifted columns among those that could be judged, 0 to 1; None where none could.
         columns: What each column did; empty where nothing was compared.
         html: A page for people; None where nothing was compared.
-        snapshot: What Evidently said of a sample, as its workspaces keep it; None where it was not asked.
+        sample: What Evidently said of a sample; None where it was not asked.
     """
 
     version: int
@@ -47,7 +47,7 @@ class Drift:
     drifted_share: float | None = None
     columns: tuple[ColumnDrift, ...] = ()
     html: str | None = None
-    snapshot: str | None = None
+    sample: sampling.Sample | None = None
 
 
 def check(
@@ -74,7 +74,7 @@ def check(
     columns = tuple(replace(c, sampled=said.get(c.column)) for c in found.columns)
     found = replace(found, columns=columns, message=found.message + _disputed(columns))
     html = page.draw(use_case, found, bundle.histograms(), current, sample.html if sample else None)
-    return replace(found, html=html, snapshot=sample.snapshot if sample else None)
+    return replace(found, html=html, sample=sample)
 
 
 def measure(

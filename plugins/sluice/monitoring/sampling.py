@@ -16,6 +16,7 @@ from sluice.monitoring.imports import later, listings
 
 if TYPE_CHECKING:
     import pandas as pd
+    from evidently.core.report import Snapshot
 
 Scale = Literal["numerical", "boolean", "categorical"]
 
@@ -32,12 +33,18 @@ class Sample:
     Attributes:
         columns: What the tests said, by column; those without a value on either side are not among them.
         html: A page that needs nothing but itself.
-        snapshot: The same as JSON, as Evidently's workspaces keep it.
+        snapshot: What Evidently found.
     """
 
     columns: dict[str, Sampled]
     html: str
-    snapshot: str
+    snapshot: Snapshot
+
+    def dumps(self) -> str:
+        """What Evidently found as JSON, as its workspaces keep it."""
+        with uncollected():
+            dumped: str = self.snapshot.dumps()
+        return dumped
 
 
 def compare(
@@ -73,7 +80,7 @@ def compare(
             Dataset.from_pandas(current[usable], data_definition=definition),
             Dataset.from_pandas(reference[usable], data_definition=definition),
         )
-        return Sample(parse(snapshot.dict()), snapshot.get_html_str(as_iframe=False), snapshot.dumps())
+        return Sample(parse(snapshot.dict()), snapshot.get_html_str(as_iframe=False), snapshot)
 
 
 def parse(result: dict[str, Any]) -> dict[str, Sampled]:

@@ -138,11 +138,11 @@ def offer(use_case: UseCase, drift: Drift, run_id: str, moment: datetime, outlet
         outlet_events: Airflow's.
     """
     for asset in offered(use_case):
-        if drift.snapshot is None:
+        if drift.sample is None:
             log.info("there was no sample to draw, so there is no report to publish")
             return
         about = {"use_case": use_case.name, "version": str(drift.version), "verdict": drift.verdict, "run": run_id}
-        kept = {**json.loads(drift.snapshot), "timestamp": moment.isoformat(), "metadata": about}
+        kept = {**json.loads(drift.sample.dumps()), "timestamp": moment.isoformat(), "metadata": about}
         key = Report.of_run(use_case.name, "drift", run_id).snapshot
         clients.store().write_bytes(key, json.dumps(kept, sort_keys=True).encode())
         outlet_events[asset].extra = {"snapshot": key}

@@ -48,8 +48,8 @@ from sluice.domain.monitoring import Monitoring
 from sluice.monitoring import sampling
 here, there = (pd.DataFrame({"x": [*range(n, n + 99)], "c": ["red"] * 98 + ["blue"]}) for n in (0, 40))
 found = sampling.compare(here, there, {"x": "numerical", "c": "categorical"}, Monitoring())
-print([found.columns[name].drifted for name in "xc"], "<html" in found.html, '"metric_results"' in found.snapshot)
-print([name for name in ("nltk", "litestar", "evidently.ui", "evidently.llm") if name in sys.modules])
+print([found.columns[name].drifted for name in "xc"], "<html" in found.html, '"metric_results"' in found.dumps())
+print([name for name in ("sklearn", "nltk", "litestar", "evidently.ui", "evidently.llm") if name in sys.modules])
 """
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY / "plugins")}
     ended = subprocess.run([sys.executable, "-W", "ignore", "-c", program], env=environment, capture_output=True)

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
@@ -24,6 +24,7 @@ from sluice.domain.release import Release
 from sluice.domain.report import Report
 from sluice.domain.use_case import UseCase
 from sluice.monitoring.drift import Drift
+from sluice.monitoring.sampling import Sample
 from sluice.monitoring.windows import Window
 from sluice.orchestration import assets
 from sluice.orchestration.failures import callbacks
@@ -183,7 +184,8 @@ def test_a_drift_report_is_kept_to_be_published_where_the_settings_name_a_worksp
     platform: Platform, housing: UseCase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     window = Window("validated", 1, batch_id=1)
-    drift = Drift(3, "drifted", "It moved.", window, 1, snapshot='{"name": null}')
+    found = SimpleNamespace(dumps=lambda: '{"name": null}')
+    drift = Drift(3, "drifted", "It moved.", window, 1, sample=Sample({}, "", cast("Any", found)))
     key = Report.of_run("housing", "drift", "run").snapshot
     events: dict[Any, Any] = {assets.drift_report(housing): SimpleNamespace(extra={})}
 
