@@ -84,6 +84,31 @@ class Containers:
         assert done.returncode == 0, f"make {' '.join(words)}:\n{done.stdout[-8000:]}"
         return done.stdout
 
+    def compose(self, *words: str) -> str:
+        """Run a command of compose's, as a person does.
+
+        Raises:
+            AssertionError: It fails; holds what it said.
+        """
+        done = subprocess.run(
+            [*self.command, *words],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+        assert done.returncode == 0, f"compose {' '.join(words)}:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+        return done.stdout
+
+    def empty(self, kept: str) -> None:
+        """Stop the stack and remove every volume of its but one."""
+        self.make("compose-down")
+        mine = ["volume", "ls", "--quiet", "--filter", f"label=com.docker.compose.project={self.project}"]
+        self.engine("volume", "rm", *(set(self.engine(*mine).split()) - {f"{self.project}_{kept}"}))
+
     def engine(self, *words: str, check: bool = True) -> str:
         """Run a command of docker's."""
         done = subprocess.run(["docker", *words], capture_output=True, text=True, errors="replace", check=False)

@@ -180,6 +180,29 @@ def test_prometheus_scrapes_every_server_and_the_watcher(stack: Containers, prom
     until(up, "every target up", 90)
 
 
+def test_a_backup_brings_an_empty_stack_to_the_same_answers(
+    stack: Containers, promoted: dict[str, Any], key: str, housing: UseCase, say: Say
+) -> None:
+    before = until(lambda: ask(stack, housing, key), "an answer")
+    begin = time.monotonic()
+    stack.compose("run", "--rm", "-T", "backup")
+    taken = time.monotonic() - begin
+    [backup] = stack.compose("run", "--rm", "-T", "--entrypoint", "ls", "backup", "/sluice/backups").split()
+    stack.empty(kept="backups")
+    begin = time.monotonic()
+    stack.compose("up", "--detach", "postgres", "database-init")
+    stack.compose("run", "--rm", "-T", "restore", f"/sluice/backups/{backup}")
+    restored = time.monotonic() - begin
+    stack.make("compose-up", "WORKERS=2")
+    after = until(lambda: ask(stack, housing, key), "an answer")
+    stack.seed("builder", "python:3.11-slim")
+    say(f"backup of the stack in containers: {taken:.0f} s; restored onto empty volumes: {restored:.0f} s")
+
+    assert after["model_version"] == before["model_version"] == promoted["version"]
+    assert after["predictions"] == before["predictions"]
+    assert len(stack.rows("SELECT 1 FROM ml.decisions WHERE use_case = 'housing'")) == 1
+
+
 def test_a_run_goes_on_although_a_worker_redis_and_postgres_are_killed(
     stack: Containers, promoted: dict[str, Any], key: str, housing: UseCase, say: Say
 ) -> None:
