@@ -1,2 +1,2 @@
 SELECT {values}
-FROM answered
+FROM {answers} AS answered -- noqa: AL05

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from psycopg2 import sql
 
@@ -13,10 +13,29 @@ Column = Numbers | Categories
 
 #: So many combinations of values are few enough to be counted about as fast as the values of one column.
 _COMBINATIONS = 20_000
+#: Of so many rows, so many different values are those of a column that has ten thousands of them.
+_ROWS, _MANY = 2000, 1900
+
+Cells = Callable[[Sequence[Column]], sql.Composable]
+
+
+def variety(warehouse: Warehouse, numbers: Sequence[Numbers], cells: Cells) -> sql.Composed:
+    """The statement that tells of numbers, by name, whether they have many different values, in a single row.
+
+    Args:
+        warehouse: Holds the statements.
+        numbers: The columns, at least one.
+        cells: As for `columns`; few rows of it are read.
+    """
+    counts = listed(
+        sql.SQL("count(DISTINCT {}) > {} AS {}").format(value(number), sql.Literal(_MANY), sql.Identifier(number.name))
+        for number in numbers
+    )
+    return warehouse.statement("histograms/variety", counts=counts, cells=cells(numbers), most=sql.Literal(_ROWS))
 
 
 def columns(
-    warehouse: Warehouse, counted: Sequence[Column], cells: Callable[[Sequence[Column]], sql.Composable]
+    warehouse: Warehouse, counted: Sequence[Column], cells: Cells, varied: Collection[str] = ()
 ) -> sql.Composed:
     """The statement that counts the values of columns, a row for each bin or label that occurs.
 
@@ -24,15 +43,16 @@ def columns(
         warehouse: Holds the statements.
         counted: The columns; the numbers of their places come back with the counts.
         cells: Makes the statement that reads some columns' values, each named as `value` says.
+        varied: Numbers that had few different values in the release and have many now.
     """
-    few = [c for c in counted if isinstance(c, Categories) or c.discrete]
+    few = [c for c in counted if isinstance(c, Categories) or (c.discrete and c.name not in varied)]
     parts = []
     for place, column in enumerate(counted):
         of: dict[str, sql.Composable] = {"ordinal": sql.Literal(place), "value": value(column)}
         if isinstance(column, Numbers):
-            of |= {} if column.discrete else {"cells": cells([column])}
+            of |= {} if column in few else {"cells": cells([column])}
             of |= {"edges": sql.Literal(list(column.edges)), "centre": sql.Literal(column.centre)}
-            parts.append(warehouse.statement(f"histograms/{'discrete' if column.discrete else 'numbers'}", **of))
+            parts.append(warehouse.statement(f"histograms/{'discrete' if column in few else 'numbers'}", **of))
         else:
             labels = sql.Literal(list(column.labels))
             parts.append(warehouse.statement("histograms/categories", labels=labels, **of))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -78,10 +79,10 @@ def of_batch(warehouse: Warehouse, use_case: UseCase, frozen: Histograms, batch_
         )
         return warehouse.statement("histograms/batch_cells", values=values, landing=landing)
 
-    statement = warehouse.statement(
-        "histograms/batch", landing=landing, columns=counting.columns(warehouse, counted, cells)
-    )
-    return _read(counted, _rows(warehouse, statement, {"batch_id": batch_id}))
+    values = {"batch_id": batch_id}
+    columns = counting.columns(warehouse, counted, cells, _varied(warehouse, counted, cells, values))
+    statement = warehouse.statement("histograms/batch", landing=landing, columns=columns)
+    return _read(counted, _rows(warehouse, statement, values))
 
 
 def of_predictions(
@@ -109,19 +110,21 @@ def of_predictions(
     """
     counted = [c for c in frozen.columns if c.name != use_case.target and c.name not in unlogged]
     given = counting.listed(_given(use_case, column) for column in counted)
+    answered = warehouse.statement("histograms/answered", given=given)
 
-    def cells(columns: Sequence[Column]) -> sql.Composed:
+    def cells(answers: sql.Composable, columns: Sequence[Column]) -> sql.Composed:
         # Side by side: where one array is shorter than another, values are missing.
         values = counting.listed(
             sql.SQL("unnest(answered.{}) AS {}").format(sql.Identifier(column.name), counting.value(column))
             for column in columns
         )
-        return warehouse.statement("histograms/logged_cells", values=values)
+        return warehouse.statement("histograms/logged_cells", values=values, answers=answers)
 
-    statement = warehouse.statement(
-        "histograms/logged", given=given, columns=counting.columns(warehouse, counted, cells)
-    )
-    return _read(counted, _rows(warehouse, statement, _window(use_case, version, start, end)))
+    values = _window(use_case, version, start, end)
+    varied = _varied(warehouse, counted, partial(cells, sql.SQL("({})").format(answered)), values)
+    columns = counting.columns(warehouse, counted, partial(cells, sql.Identifier("answered")), varied)
+    statement = warehouse.statement("histograms/logged", answered=answered, columns=columns)
+    return _read(counted, _rows(warehouse, statement, values))
 
 
 def of_labels(
@@ -146,6 +149,15 @@ def of_labels(
     rows = _rows(warehouse, statement, _window(use_case, version, start, end))
     whole = {"place": None, "cells": sum(row["cells"] for row in rows)}
     return _read([target], [*rows, whole]).columns[0]
+
+
+def _varied(warehouse: Warehouse, counted: Sequence[Column], cells: counting.Cells, values: Row) -> list[str]:
+    """The numbers that had few different values in the release, and have many in these rows."""
+    numbers = [column for column in counted if isinstance(column, Numbers) and column.discrete]
+    if not numbers:
+        return []
+    [found] = warehouse.rows(counting.variety(warehouse, numbers, cells), values)
+    return [name for name, many in found.items() if many]
 
 
 def _rows(warehouse: Warehouse, statement: sql.Composable, values: Row) -> list[Row]:

@@ -122,6 +122,9 @@ def uncollected() -> Iterator[None]:
         yield
     finally:
         if collects:
+            # All that was made counts as old now: it is looked at with everything else, and not at once.
+            gc.freeze()
+            gc.unfreeze()
             gc.enable()
 
 

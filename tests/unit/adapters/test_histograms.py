@@ -240,6 +240,23 @@ def test_what_is_counted_together_is_what_each_column_holds(
     assert numbers(found).sums == pytest.approx(numbers(frozen).sums)
 
 
+def test_a_number_that_has_many_values_now_is_counted_as_exactly(
+    harbour: Warehouse, ships: UseCase, contract: Contract
+) -> None:
+    whole = DRAW.integers(0, 40, ROWS) * 1.0
+    frozen = histograms.freeze(contract, table(whole))
+    assert numbers(frozen).discrete
+    rows = table(whole * (1 + 0.01 * DRAW.random(ROWS)))
+    land(harbour, rows)
+    answer(harbour, rows, MIDNIGHT)
+
+    bins = np.searchsorted(numbers(frozen).edges, rows["length"], side="right")
+    for found in (histograms.of_batch(harbour, ships, frozen, 1), logged(harbour, ships, frozen)):
+        assert numbers(found).counts == tuple(np.bincount(bins, minlength=len(numbers(frozen).edges) + 1))
+        assert numbers(found).mean == pytest.approx(rows["length"].mean())
+        assert numbers(found).maximum == rows["length"].max()
+
+
 def test_labels_that_the_release_did_not_know_are_as_far_away_as_each_alone_would_be(
     harbour: Warehouse, ships: UseCase, contract: Contract
 ) -> None:
