@@ -66,6 +66,10 @@ SHARING = {
 }
 
 
+#: Share nothing and take long: at the end one process would be left with them.
+LONG = ("tests/integration/evasions", "tests/unit/training/test_search.py", "tests/bentos/test_soak.py")
+
+
 def group(nodeid: str) -> str | None:
     """The group of a test; None where it shares nothing."""
     return next((name for name, files in SHARING.items() if nodeid.startswith(files)), None)
@@ -81,7 +85,7 @@ def _settings_of_its_own() -> Iterator[None]:
 
 def turn(nodeid: str) -> int:
     """When the file of a test has its turn: what takes longest, and shares something, before everything else."""
-    files = [file for shared in SHARING.values() for file in shared]
+    files = [*(file for shared in SHARING.values() for file in shared), *LONG]
     return next((place for place, file in enumerate(files) if nodeid.startswith(file)), len(files))
 
 

@@ -48,7 +48,7 @@ def served(live: LiveStack) -> int:
     version = live.champion("housing")
     if version is None:
         live.run("housing_ingest")
-        version = int(live.promote("housing", trials=6)[1]["version"])
+        version = int(live.promote("housing", trials=4)[1]["version"])
     return version
 
 
@@ -161,7 +161,7 @@ def test_each_fault_is_one_mail_to_whom_it_concerns_and_its_end_another(
     ("program", "stage", "words"),
     [
         pytest.param("api-server", "airflow", "does not answer", marks=pytest.mark.soak),
-        ("postgres", "warehouse", "does not answer"),
+        pytest.param("postgres", "warehouse", "does not answer", marks=pytest.mark.soak),
     ],
 )
 def test_what_takes_others_with_it_is_one_mail(

@@ -319,12 +319,12 @@ def image_required(house: House) -> Outcome:
 
 
 def golden_otherwise(house: House) -> Outcome:
-    house.demand({"servable": {"ready_seconds": 15}})
+    house.demand({"servable": {"ready_seconds": 10}})
     return house.promote(house.register(linear(), golden=((12345.0,),)))
 
 
 def no_golden_rows(house: House) -> Outcome:
-    house.demand({"servable": {"ready_seconds": 15}})
+    house.demand({"servable": {"ready_seconds": 10}})
     return house.promote(house.register(linear(), golden=()))
 
 
@@ -336,8 +336,13 @@ def bad(house: House) -> int:
     return house.register(linear(area=1.0))
 
 
-def slow(house: House) -> int:
-    return house.register(linear(area=1.0, burn=80))
+def slow(house: House, **options: Any) -> int:
+    house.demand({"servable": {"ready_seconds": 30, "p99_ms": 10}})
+    return house.register(linear(burn=30, **options))
+
+
+def slow_and_bad(house: House) -> int:
+    return slow(house, area=1.0)
 
 
 def published_otherwise(house: House) -> Outcome:
@@ -423,7 +428,7 @@ EVASIONS = (
         "answers otherwise than it learned", served_by("answers/desk.py", OTHERWISE), "reject:golden_parity", "golden"
     ),
     Evasion("takes any input", served_by("web/application.py", WELCOMING), "reject:bad_input", "instead of a refusal"),
-    Evasion("too slow", told(burn=80), "reject:latency_p99", "at most 60"),
+    Evasion("too slow", lambda house: house.promote(slow(house)), "reject:latency_p99", "at most 10"),
     Evasion("golden rows of another model", golden_otherwise, "reject:ready", "come out wrong"),
     Evasion("no golden rows", no_golden_rows, "reject:ready", "golden"),
     Evasion("no image where one is required", image_required, "undecided:image", "requires one"),
@@ -431,7 +436,7 @@ EVASIONS = (
     Evasion("forced without a reason", forced(bad, user="ada"), "state", "reason"),
     Evasion(
         "forced though it is not servable",
-        forced(slow, user="ada", reason="it will do"),
+        forced(slow_and_bad, user="ada", reason="it will do"),
         "reject:latency_p99",
         "cannot be forced",
     ),

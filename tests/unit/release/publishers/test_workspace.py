@@ -47,7 +47,7 @@ def snapshot() -> str:
     reference, current = (pd.DataFrame({"x": drawn.normal(mean, 1, 200)}) for mean in (0, 3))
     sample = sampling.compare(reference, current, {"x": "numerical"}, Monitoring())
     assert sample is not None
-    return sample.snapshot
+    return sample.dumps()
 
 
 @pytest.fixture
