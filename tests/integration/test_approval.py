@@ -140,6 +140,7 @@ def test_no_answer_in_time_is_a_no(live: LiveStack, unanswered: Run) -> None:
     assert live.champion(NAME) is None
 
 
+@pytest.mark.soak
 def test_a_no_leaves_everything_as_it_is(live: LiveStack, unanswered: Run) -> None:
     run = asking(live, version=1)
 

@@ -102,10 +102,9 @@ def test_a_killed_endpoint_comes_back_with_its_champion(live: LiveStack, served:
     "program",
     [
         "scheduler",
-        "postgres",
         *(
             pytest.param(other, marks=pytest.mark.soak)
-            for other in ("mlflow", "dag-processor", "api-server", "triggerer")
+            for other in ("postgres", "mlflow", "dag-processor", "api-server", "triggerer")
         ),
     ],
 )

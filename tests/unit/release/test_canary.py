@@ -480,7 +480,7 @@ HEALTHY = Behaviour(failing=0.05, slowdown=1.9, shift=0.09)
 
 
 @pytest.mark.parametrize(
-    "canaries", [5, pytest.param(200, marks=[pytest.mark.soak, pytest.mark.timeout(3600)])], ids=lambda n: f"{n}"
+    "canaries", [3, pytest.param(200, marks=[pytest.mark.soak, pytest.mark.timeout(3600)])], ids=lambda n: f"{n}"
 )
 def test_healthy_canaries_that_are_watched_all_the_time_are_seldom_withdrawn(scene: Scene, canaries: int) -> None:
     ends = [simulated(scene, HEALTHY, seed) for seed in range(canaries)]
