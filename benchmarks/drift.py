@@ -69,7 +69,7 @@ def main() -> None:
     parser.add_argument("--scenario", action="append", help="of all of them only this; may be given again")
     parser.add_argument("--look", nargs=3, metavar=("SIDE", "FOLDER", "BATCH"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    use_case = registry.find(settings().use_cases).get(arguments.use_case)
+    use_case = registry.one(settings().use_cases, arguments.use_case)
     if arguments.look:
         side, folder, batch = arguments.look
         look(use_case, side, Path(folder), int(batch))

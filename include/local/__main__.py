@@ -117,7 +117,7 @@ def run_stage(use_case: str, stage: str, fields: tuple[str, ...]) -> None:
     Fields are those of the stage's form in Airflow, for example `snapshot=2f6c0d9a41b7e583 again=true`. Several may
     stand in one argument, quoted as a shell would: `reason="a fair price"`.
     """
-    name = registry.find(environment.use_cases_folder()).get(use_case).name
+    name = registry.one(environment.use_cases_folder(), use_case).name
     conf = form.read(fields)
     document = published(state())
     warehouse = Warehouse(document["warehouse"], REPOSITORY / "include" / "sql")
@@ -139,7 +139,7 @@ def run_stage(use_case: str, stage: str, fields: tuple[str, ...]) -> None:
 @click.option("--at", default="", help="A moment in UTC, such as 2026-11-20 12:00; now if absent.")
 def served(use_case: str, at: str) -> None:
     """Show what serves, or served at a moment, since when, by whom and why."""
-    name = registry.find(environment.use_cases_folder()).get(use_case).name
+    name = registry.one(environment.use_cases_folder(), use_case).name
     warehouse = Warehouse(published(state())["warehouse"], REPOSITORY / "include" / "sql")
     meant = ledger.moment(at, outcome.now(warehouse))
     found = ledger.served(warehouse, name, meant)
@@ -155,7 +155,7 @@ def served(use_case: str, at: str) -> None:
 def rollback(use_case: str, to: str, reason: str) -> None:
     """Go back to a version that served before, and wait until it is live."""
     begun = time.monotonic()
-    name = registry.find(environment.use_cases_folder()).get(use_case).name
+    name = registry.one(environment.use_cases_folder(), use_case).name
     conf = ledger.way_back(name, to, reason)
     document = published(state())
     warehouse = Warehouse(document["warehouse"], REPOSITORY / "include" / "sql")

@@ -88,7 +88,7 @@ def replay(name: str, named: str, days: int, seed: int, out: Path | None) -> tup
         what = f"{days} days end before anything changes, which is on day {first}"
         raise SpecError(what, str(path), f"replay more, for example DAYS={first + 40}")
     folder = environment.use_cases_folder()
-    use_case = scenario.over(registry.find(folder).get(name))
+    use_case = scenario.over(registry.one(folder, name))
     sample = samples.read(folder / name)
     out = out or Path(os.environ.get("SLUICE_VAR") or REPOSITORY / "var") / "replays" / f"{name}-{path.stem}"
 

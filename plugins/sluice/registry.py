@@ -63,6 +63,20 @@ def find(folder: Path) -> Registry:
     return Registry(tuple(good), tuple(broken))
 
 
+def one(folder: Path, name: str) -> UseCase:
+    """The use case of that name; no other spec is read where there is one of it.
+
+    Args:
+        folder: Holds one sub-folder per use case.
+        name: The use case's.
+
+    Raises:
+        SpecError: There is none, or its spec is broken.
+    """
+    known = next((path for path in folder.glob(f"*/{SPEC_FILE}") if path.parent.name == name), None)
+    return read(known) if known else find(folder).get(name)
+
+
 def read(path: Path) -> UseCase:
     """Read one spec.
 

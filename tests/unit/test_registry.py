@@ -121,6 +121,18 @@ def test_a_broken_spec_hides_no_other(tmp_path: Path, write_spec: WriteSpec) -> 
         found.get("broken")
 
 
+def test_one_is_read_whatever_the_others_say(tmp_path: Path, write_spec: WriteSpec) -> None:
+    write_spec(HOUSING)
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "use_case.yaml").write_text("name: broken\n", encoding="utf-8")
+
+    assert registry.one(tmp_path, "housing").name == "housing"
+    with pytest.raises(SpecError, match="broken"):
+        registry.one(tmp_path, "broken")
+    with pytest.raises(SpecError, match="use one of: housing"):
+        registry.one(tmp_path, "../housing")
+
+
 def test_the_spec_hash_changes_with_what_the_spec_says_and_with_nothing_else(write_spec: WriteSpec) -> None:
     before = registry.read(write_spec(HOUSING)).sha256()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ import numpy as np
 from psycopg2 import sql
 
 from sluice.adapters import counting
-from sluice.adapters.counting import Column
+from sluice.adapters.counting import Cells, Column
 from sluice.adapters.warehouse import Warehouse, fetch
 from sluice.domain.contract import Contract
 from sluice.domain.histograms import Categories, Histograms, Numbers
@@ -79,10 +79,10 @@ def of_batch(warehouse: Warehouse, use_case: UseCase, frozen: Histograms, batch_
         )
         return warehouse.statement("histograms/batch_cells", values=values, landing=landing)
 
-    values = {"batch_id": batch_id}
-    columns = counting.columns(warehouse, counted, cells, _varied(warehouse, counted, cells, values))
-    statement = warehouse.statement("histograms/batch", landing=landing, columns=columns)
-    return _read(counted, _rows(warehouse, statement, values))
+    def whole(columns: sql.Composable) -> sql.Composed:
+        return warehouse.statement("histograms/batch", landing=landing, columns=columns)
+
+    return _counted(warehouse, counted, (cells, cells), whole, {"batch_id": batch_id})
 
 
 def of_predictions(
@@ -120,11 +120,11 @@ def of_predictions(
         )
         return warehouse.statement("histograms/logged_cells", values=values, answers=answers)
 
-    values = _window(use_case, version, start, end)
-    varied = _varied(warehouse, counted, partial(cells, sql.SQL("({})").format(answered)), values)
-    columns = counting.columns(warehouse, counted, partial(cells, sql.Identifier("answered")), varied)
-    statement = warehouse.statement("histograms/logged", answered=answered, columns=columns)
-    return _read(counted, _rows(warehouse, statement, values))
+    def whole(columns: sql.Composable) -> sql.Composed:
+        return warehouse.statement("histograms/logged", answered=answered, columns=columns)
+
+    ways = (partial(cells, sql.SQL("({})").format(answered)), partial(cells, sql.Identifier("answered")))
+    return _counted(warehouse, counted, ways, whole, _window(use_case, version, start, end))
 
 
 def of_labels(
@@ -145,25 +145,36 @@ def of_labels(
     target = frozen.column(use_case.target)
     truth = "true_label" if use_case.classes else "true_number"
     cells = warehouse.statement("histograms/label_cells", truth=truth, value=counting.value(target))
-    statement = counting.columns(warehouse, [target], lambda _: cells)
-    rows = _rows(warehouse, statement, _window(use_case, version, start, end))
+    with warehouse.transaction() as connection:
+        fetch(connection, warehouse.statement("histograms/alone"))
+        values = _window(use_case, version, start, end)
+        rows = fetch(connection, counting.columns(warehouse, [target], lambda _: cells), values)
     whole = {"place": None, "cells": sum(row["cells"] for row in rows)}
     return _read([target], [*rows, whole]).columns[0]
 
 
-def _varied(warehouse: Warehouse, counted: Sequence[Column], cells: counting.Cells, values: Row) -> list[str]:
-    """The numbers that had few different values in the release, and have many in these rows."""
-    numbers = [column for column in counted if isinstance(column, Numbers) and column.discrete]
-    if not numbers:
-        return []
-    [found] = warehouse.rows(counting.variety(warehouse, numbers, cells), values)
-    return [name for name, many in found.items() if many]
+def _counted(
+    warehouse: Warehouse,
+    counted: list[Column],
+    cells: tuple[Cells, Cells],
+    whole: Callable[[sql.Composable], sql.Composable],
+    values: Row,
+) -> Histograms:
+    """Count columns.
 
-
-def _rows(warehouse: Warehouse, statement: sql.Composable, values: Row) -> list[Row]:
+    Args:
+        warehouse: Counts.
+        counted: The columns.
+        cells: How their values are read: some of them by themselves, and all of them within the whole statement.
+        whole: Makes that statement out of the one that counts the columns.
+        values: What both are about.
+    """
+    few = [column for column in counted if isinstance(column, Numbers) and column.discrete]
     with warehouse.transaction() as connection:
         fetch(connection, warehouse.statement("histograms/alone"))
-        return fetch(connection, statement, values)
+        looked = fetch(connection, counting.variety(warehouse, few, cells[0]), values) if few else [{}]
+        varied = [name for name, many in looked[0].items() if many]
+        return _read(counted, fetch(connection, whole(counting.columns(warehouse, counted, cells[1], varied)), values))
 
 
 def _window(use_case: UseCase, version: int, start: datetime, end: datetime) -> Row:

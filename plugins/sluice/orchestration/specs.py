@@ -14,4 +14,4 @@ def use_cases() -> tuple[UseCase, ...]:
 
 def use_case(name: str) -> UseCase:
     """One use case, as its spec says now."""
-    return registry.find(settings().use_cases).get(name)
+    return registry.one(settings().use_cases, name)
