@@ -147,9 +147,14 @@ push: ## Push the stack's images (REGISTRY_USER and REGISTRY_PASSWORD in the env
 deploy: $(STAMP) ## Bring this machine's stack in containers to a commit, and back where it does not work (REF=v1.2.0 URL='<model servers>')
 	@PYTHONPATH=include:plugins $(RUN) -m local.deploy --ref $(call quoted,$(value REF)) -- $(call quoted,$(value URL))
 
-.PHONY: compose-up
-compose-up: $(STAMP) images ## Start the stack in containers and wait until it works (WORKERS=4; SOCKET=1 lends workers the host's engine)
+# Before the images, which take minutes: compose says at once what is missing in .env.
+.PHONY: compose-files
+compose-files: $(STAMP)
 	@PYTHONPATH=include:plugins $(RUN) -m local.compose
+	@$(COMPOSE) config --quiet
+
+.PHONY: compose-up
+compose-up: compose-files images ## Start the stack in containers and wait until it works (WORKERS=4; SOCKET=1 lends workers the host's engine)
 	@$(COMPOSE) up --detach --remove-orphans $(if $(WORKERS),--scale worker=$(WORKERS))
 	@PYTHONPATH=include:plugins $(RUN) -m local.containers 900 $(COMPOSE)
 

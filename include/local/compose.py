@@ -5,17 +5,22 @@ One service per use case, on a port that it keeps. What else depends on which us
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import click
 
+from local import secrets
+from local.commands import Command
 from local.environment import use_cases_folder
 from local.state import REPOSITORY
 
 FILE = "compose.serving.yaml"
+MAIN = "docker-compose.yaml"
 FIRST_PORT = 3000
+NAMED = re.compile(r"\$\{(SLUICE_\w+)")
 PUBLISHED = re.compile(r"^  serving-(?P<name>\w+):\n(?:    .*\n)*?    ports: .*:-(?P<port>\d+)}:3000", re.MULTILINE)
 
 HEAD = """\
@@ -111,12 +116,26 @@ def write(path: Path, names: Iterable[str]) -> bool:
     return text != before
 
 
-@click.command(help=__doc__)
+def overruled(text: str, shell: Mapping[str, str], kept: Mapping[str, str]) -> list[str]:
+    """Names of the settings that a shell gives otherwise than .env does; compose takes the shell's.
+
+    Args:
+        text: Names what compose asks for.
+        shell: The environment of who calls compose.
+        kept: What .env holds.
+    """
+    return sorted({name for name in NAMED.findall(text) if shell.get(name, "") not in ("", kept.get(name))})
+
+
+@click.command(cls=Command, help=__doc__)
 def command() -> None:
     """Write the file beside docker-compose.yaml."""
     names = [path.parent.name for path in use_cases_folder().glob("*/use_case.yaml")]
     if write(REPOSITORY / FILE, names):
         click.echo(f"{FILE} was written for {', '.join(sorted(names))}")
+    asked = "".join((REPOSITORY / name).read_text(encoding="utf-8") for name in (MAIN, FILE))
+    if others := overruled(asked, os.environ, secrets.read(REPOSITORY / ".env")):
+        click.echo(f"taken from this shell, not from .env: {', '.join(others)}; unset what was meant for another stack")
 
 
 if __name__ == "__main__":

@@ -84,3 +84,10 @@ def _versions(lock: Path) -> dict[str, str]:
         if pinned and not line.startswith((" ", "#")):
             found.setdefault(name, []).append(version.strip())
     return {name: " | ".join(versions) for name, versions in found.items()}
+
+
+def test_what_the_shell_says_otherwise_than_the_file_is_named() -> None:
+    text = "a: ${SLUICE_ENGINE:-buildah}\nb: ${SLUICE_SLOTS}\nc: ${SLUICE_KEY:?missing}\nd: ${HOME}\n"
+    shell = {"SLUICE_ENGINE": "docker", "SLUICE_SLOTS": "2", "SLUICE_KEY": "", "SLUICE_VAR": "var", "HOME": "/root"}
+
+    assert compose.overruled(text, shell, {"SLUICE_SLOTS": "2", "SLUICE_KEY": "secret"}) == ["SLUICE_ENGINE"]
