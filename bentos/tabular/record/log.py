@@ -124,7 +124,8 @@ class Log:
             self._thread.join(timeout=1)
         with self._lock:
             lost, self._capacity = self._rows, 0
-            doubtful = sum(line.size for line in self._batches[-1]) if self._in_doubt else 0
+            # A thread that works on may be done with the batch at this moment.
+            doubtful = sum(line.size for batch in self._batches[-1:] for line in batch) if self._in_doubt else 0
         if lost:
             logger.error("%d predictions could not be logged before the end", lost)
             self._on_drop(lost)

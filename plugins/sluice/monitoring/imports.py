@@ -44,12 +44,8 @@ def listings(names: Collection[str]) -> Iterator[None]:
     Args:
         names: In full. A package that has been imported before stays what it is.
     """
-    finder = _Finder(names)
-    sys.meta_path.insert(0, finder)
-    try:
+    with _first(_Finder(names)):
         yield
-    finally:
-        sys.meta_path.remove(finder)
 
 
 class StandIn:
@@ -79,14 +75,23 @@ def later(library: str) -> Iterator[None]:
         yield
         return
     finder = _Absent(library)
+    try:
+        with _first(finder):
+            yield
+    finally:
+        # Whoever imports the library from here on gets it.
+        for name in finder.found:
+            sys.modules.pop(name, None)
+
+
+@contextmanager
+def _first(finder: MetaPathFinder) -> Iterator[None]:
+    """Ask a finder before all others."""
     sys.meta_path.insert(0, finder)
     try:
         yield
     finally:
         sys.meta_path.remove(finder)
-        # Whoever imports the library from here on gets it.
-        for name in finder.found:
-            sys.modules.pop(name, None)
 
 
 class _Absent(MetaPathFinder, Loader):
