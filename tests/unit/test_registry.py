@@ -121,12 +121,15 @@ def test_a_broken_spec_hides_no_other(tmp_path: Path, write_spec: WriteSpec) -> 
         found.get("broken")
 
 
-def test_one_is_read_whatever_the_others_say(tmp_path: Path, write_spec: WriteSpec) -> None:
+def test_one_is_read_whatever_the_others_say(
+    tmp_path: Path, write_spec: WriteSpec, caplog: pytest.LogCaptureFixture
+) -> None:
     write_spec(HOUSING)
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "use_case.yaml").write_text("name: broken\n", encoding="utf-8")
 
     assert registry.one(tmp_path, "housing").name == "housing"
+    assert caplog.records == [], "the others are not even read"
     with pytest.raises(SpecError, match="broken"):
         registry.one(tmp_path, "broken")
     with pytest.raises(SpecError, match="use one of: housing"):

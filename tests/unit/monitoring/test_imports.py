@@ -86,8 +86,9 @@ def test_a_name_that_a_library_does_not_have_is_missed_when_it_is_used(library: 
 
 
 def test_a_library_that_is_there_is_not_put_off(library: Path) -> None:
+    (library / "quay" / "buoy.py").write_text("light = 8\n")
     quay = importlib.import_module("quay")
     with later("quay"):
-        assert importlib.import_module("quay.crane").lift == 5
+        assert importlib.import_module("quay.buoy").light == 8
 
     assert sys.modules["quay"] is quay
